@@ -1,0 +1,53 @@
+# One target per thing a person does; `make help` lists them. CI runs `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help install demo up test lint types unit synth-tests local-tests format wheel clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(READY) ## virtual environment, Node and the CDK CLI, all pinned
+
+$(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml package-lock.json install.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh install.sh
+	@touch $@
+
+demo: install ## deploys, changes and destroys the example app on the embedded AWS
+	@python -m local_aws demo
+
+up: install ## keeps the embedded AWS running for your own experiments
+	@python -m local_aws up
+
+test: lint types unit synth-tests local-tests ## everything that CI runs
+
+lint: install ## ruff: rules and formatting
+	ruff check .
+	ruff format --check .
+
+types: install ## mypy, strict
+	mypy
+
+unit: install ## the function and the local WorkMail, without processes
+	pytest tests/unit
+
+synth-tests: install ## templates, asset, wheel
+	pytest tests/synth
+
+local-tests: install ## the real CLI and CloudFormation on the embedded AWS
+	pytest tests/local
+
+format: install ## lets ruff mend what it can
+	ruff check --fix .
+	ruff format .
+
+wheel: install ## builds dist/*.whl
+	python -m build --wheel
+
+clean: ## removes what the other targets made
+	rm -rf $(VENV) node_modules build dist cdk.out .local_aws *.egg-info

@@ -1,0 +1,1 @@
+"""Amazon WorkMail for the AWS CDK."""
