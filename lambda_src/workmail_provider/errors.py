@@ -1,0 +1,40 @@
+"""What can go wrong, as sentences for the person who reads `cdk deploy`.
+
+ProviderError
++-- Failure             final: the request fails with this sentence
++-- Unsettled           may pass by itself: look again inside the budget it names
++-- ServiceError        an AWS error code that the caller must judge
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workmail_provider.waiting import Budget
+
+
+class ProviderError(Exception):
+    """Everything that this function raises on purpose."""
+
+
+class Failure(ProviderError):
+    """The request fails; the message says what failed, on what, and what to do."""
+
+
+class Unsettled(ProviderError):
+    """Something that settles by itself has not yet; the message is for when it never does."""
+
+    def __init__(self, budget: Budget, sentence: str) -> None:
+        super().__init__(sentence)
+        self.budget = budget
+
+
+class ServiceError(ProviderError):
+    """An error answer of an AWS service whose meaning depends on what was being done."""
+
+    def __init__(self, operation: str, code: str, message: str) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.operation = operation
+        self.code = code
+        self.message = message

@@ -1,0 +1,197 @@
+"""The rules: what a registration does in every event, decided from what was read.
+
+Nothing here calls AWS. Each rule is one function, and says which decision it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from workmail_provider.errors import Failure
+
+# A Create that never asked WorkMail for anything answers with this; a Delete passes it over.
+NEVER_REGISTERED = "workmail-registration-never-made"
+
+_REGISTRATION_ID = re.compile(r"(m-[0-9a-f]{32})/([a-zA-Z0-9._%+@-]{1,256})")
+
+
+class EntityType(StrEnum):
+    """The kinds of entity, in WorkMail's words."""
+
+    USER = "USER"
+    GROUP = "GROUP"
+    RESOURCE = "RESOURCE"
+
+
+class EntityState(StrEnum):
+    """The states of an entity, in WorkMail's words; DISABLED is also one never registered."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+    DELETED = "DELETED"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A user, group or resource as WorkMail describes it; `entity_id` is the canonical one."""
+
+    organization_id: str
+    entity_id: str
+    entity_type: EntityType
+    name: str
+    state: EntityState
+    email: str | None
+    enabled_date: datetime | None
+
+    def __str__(self) -> str:
+        return f"{self.entity_type.lower()} {self.name} (id {self.entity_id})"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a template declares: this entity is enabled, and this is its primary address."""
+
+    organization_id: str
+    entity_id: str
+    email: str
+    region: str | None
+    adopt_existing: bool
+
+
+@dataclass(frozen=True)
+class RegistrationId:
+    """The physical id: `<organization id>/<canonical entity id>`."""
+
+    organization_id: str
+    entity_id: str
+
+    @classmethod
+    def parse(cls, physical_resource_id: str | None) -> RegistrationId | None:
+        """The parts of a physical id, or None when it is not one of ours."""
+        match = _REGISTRATION_ID.fullmatch(physical_resource_id or "")
+        return cls(match[1], match[2]) if match else None
+
+    @classmethod
+    def of(cls, entity: Entity) -> RegistrationId:
+        return cls(entity.organization_id, entity.entity_id)
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}/{self.entity_id}"
+
+
+@dataclass(frozen=True)
+class StackOperation:
+    """What the stack of a request is going through.
+
+    `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
+    stack that is not nested. `began_at` is when the operation began that either is going through.
+    """
+
+    status: str
+    root_status: str | None
+    began_at: datetime
+
+    @property
+    def deletes_stack(self) -> bool:
+        return self.status == "DELETE_IN_PROGRESS"
+
+    @property
+    def rolls_back(self) -> bool:
+        return any(_is_rolling_back(status) for status in (self.status, self.root_status))
+
+    @property
+    def is_over(self) -> bool:
+        return not any(_is_in_progress(status) for status in (self.status, self.root_status))
+
+
+@dataclass(frozen=True)
+class StackResource:
+    """One row of the stack's list of resources."""
+
+    logical_id: str
+    physical_id: str
+    status: str
+
+
+class Step(StrEnum):
+    """What brings an entity nearer to what is declared."""
+
+    REGISTER = "register"
+    UPDATE_ADDRESS = "update primary address"
+    NONE = "nothing"
+
+
+def next_step(found: Entity, declared: Registration) -> Step:
+    """Create and Update are one operation: compare what is there with what is declared.
+
+    Raises Failure for a deleted entity.
+    """
+    if found.state is EntityState.DELETED:
+        raise Failure(
+            f"{found} is deleted from organization {found.organization_id} and cannot be enabled: "
+            "declare an entity that exists"
+        )
+    if found.state is EntityState.DISABLED:
+        return Step.REGISTER
+    return Step.NONE if has_primary_address(found, declared.email) else Step.UPDATE_ADDRESS
+
+
+def has_primary_address(found: Entity, email: str) -> bool:
+    """Addresses are compared without regard to case."""
+    return (found.email or "").casefold() == email.casefold()
+
+
+def enabled_before(found: Entity, operation: StackOperation) -> bool:
+    """Whether the entity was enabled already when the stack operation began.
+
+    A missing date counts as before: what is not known to be ours is left alone.
+    """
+    return found.enabled_date is None or found.enabled_date < operation.began_at
+
+
+def other_holder(
+    registration_id: RegistrationId, logical_id: str, resources: Iterable[StackResource]
+) -> str | None:
+    """The logical id of another resource of the stack that holds the same registration."""
+    for resource in resources:
+        if (
+            resource.physical_id == str(registration_id)
+            and resource.logical_id != logical_id
+            and not resource.status.startswith(("DELETE_IN_PROGRESS", "DELETE_COMPLETE"))
+        ):
+            return resource.logical_id
+    return None
+
+
+def belongs_to_somebody_else(
+    found: Entity,
+    logical_id: str,
+    operation: StackOperation,
+    resources: Iterable[StackResource],
+) -> bool:
+    """Enabled before this stack operation began, and held by no other resource of this stack.
+
+    While the stack rolls back, what is declared is what it held before: not somebody else's.
+    """
+    return (
+        not operation.rolls_back
+        and enabled_before(found, operation)
+        and other_holder(RegistrationId.of(found), logical_id, resources) is None
+    )
+
+
+def is_rolled_back(found: Entity, operation: StackOperation) -> bool:
+    """A failed deployment leaves enabled what it found enabled."""
+    return operation.rolls_back and enabled_before(found, operation)
+
+
+def _is_in_progress(status: str | None) -> bool:
+    return status is not None and status.endswith("_IN_PROGRESS")
+
+
+def _is_rolling_back(status: str | None) -> bool:
+    return _is_in_progress(status) and "ROLLBACK" in (status or "")

@@ -1,0 +1,160 @@
+"""The layer over crhelper: its dispatch and its decorators, without what is wrong with it.
+
+crhelper keeps the flow of a request: it reads the event, calls the function that is decorated for
+the request type, catches what that raises, and asks for the answer. What it would do beyond that
+is replaced here: its clients and the root logger's level at construction, its log of whole events,
+its sleep on Delete, its invented physical ids, its time-out and its sending.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from crhelper import FAILED, SUCCESS, CfnResource
+
+from workmail_provider.answer import Answer, LambdaContext
+from workmail_provider.errors import Failure, ProviderError
+from workmail_provider.invocation import Clients, Invocation, Outcome, Request, ResourceType
+from workmail_provider.journal import Journal
+from workmail_provider.waiting import Clock, Patience
+
+_ANSWER_BEFORE_END = 0.5  # seconds
+# Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
+_RESERVE = 15.0
+_LAST_RESERVE = 2.0
+
+# crhelper logs whole events, and in them the response URL, to loggers below this one.
+_CRHELPER_LOGGER = logging.getLogger("crhelper")
+_CRHELPER_LOGGER.propagate = False
+_CRHELPER_LOGGER.addHandler(logging.NullHandler())
+
+
+class CustomResource(CfnResource):
+    """Answers each request of the custom resource types it is made with, exactly once."""
+
+    def __init__(
+        self,
+        resource_types: Mapping[str, ResourceType],
+        clients: Clients,
+        clock: Clock | None = None,
+    ) -> None:
+        # Not super().__init__(): it makes three clients that only polling needs and sets the root
+        # logger's level. These are the attributes that crhelper's methods read.
+        self.Status = SUCCESS
+        self.Reason = ""
+        self.PhysicalResourceId = ""
+        self.StackId = ""
+        self.RequestId = ""
+        self.LogicalResourceId = ""
+        self.Data = {}
+        self.NoEcho = False
+        self._timer: threading.Timer | None = None
+        self._init_failed = None
+        self._sam_local = None
+        self._poll_create_func = None
+        self._poll_update_func = None
+        self._poll_delete_func = None
+        for decorate in (self.create, self.update, self.delete):
+            decorate(self._perform)
+
+        self._resource_types = resource_types
+        self._clients = clients
+        self._clock = clock or Clock()
+
+    def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> None:
+        """Does what the event asks for and answers CloudFormation, whatever happens."""
+        self._answer = Answer(event, context, self._clock.sleep)
+        self._lambda_context = context
+        try:
+            self._request = Request.parse(event)
+            self._journal = Journal(self._request.identification)
+            # crhelper never sees the response URL.
+            super().__call__({**event, "ResponseURL": ""}, context)
+        except Failure as failure:
+            self._answer.fail(str(failure))
+        # What would end the process (SystemExit, MemoryError) fails the request like another.
+        except BaseException as error:
+            self._answer.fail(_crash(error))
+
+    def _perform(self, event: Mapping[str, Any], context: LambdaContext) -> str:
+        try:
+            outcome = self._dispatch()
+        except ProviderError as error:
+            self._journal.trouble("fail", str(error))
+            raise
+        except Exception as error:
+            self._journal.trouble("fail", _crash(error), traceback=_traceback(error))
+            raise Failure(_crash(error)) from error
+        self.Data = dict(outcome.data)
+        return outcome.physical_resource_id
+
+    def _dispatch(self) -> Outcome:
+        request = self._request
+        resource_type = self._resource_types.get(request.resource_type)
+        if resource_type is None:
+            raise Failure(
+                f"resource type {request.resource_type} is not known here: deploy the function "
+                "that knows it, or correct the type"
+            )
+        left = self._seconds_left()
+        end = self._clock.now() + left
+        invocation = Invocation(
+            request=request,
+            clients=self._clients,
+            journal=self._journal,
+            patience=Patience(end - min(_RESERVE, left / 4), self._clock),
+            last_patience=Patience(end - min(_LAST_RESERVE, left / 8), self._clock),
+            claim=self._claim,
+        )
+        operation = {
+            "Create": resource_type.create,
+            "Update": resource_type.update,
+            "Delete": resource_type.delete,
+        }[request.request_type]
+        return operation(invocation)
+
+    def _claim(self, physical_resource_id: str) -> None:
+        if self._request.request_type == "Create":
+            self._answer.physical_resource_id = physical_resource_id
+
+    def _poll_enabled(self) -> bool:
+        return False
+
+    def _wait_for_cwlogs(self, sleep: Any = time.sleep) -> None:
+        """Nothing sleeps for the log's sake."""
+
+    def _log_setup(self, event: Any, context: Any) -> None:
+        """The root logger and the loggers of boto3 stay as they are."""
+
+    def _set_timeout(self) -> None:
+        self._timer = threading.Timer(self._seconds_left() - _ANSWER_BEFORE_END, self._timeout)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _timeout(self) -> None:
+        self._send(FAILED, "the function's time ran out: deploy again, or give it a longer timeout")
+
+    def _cfn_response(self, event: Mapping[str, Any]) -> None:
+        self._send()
+
+    def _send(self, status: str | None = None, reason: str = "", *_: Any) -> None:
+        if status == FAILED or self.Status == FAILED:
+            self._answer.fail(reason or self.Reason)
+        else:
+            self._answer.succeed(self.PhysicalResourceId, self.Data)
+
+    def _seconds_left(self) -> float:
+        return self._lambda_context.get_remaining_time_in_millis() / 1000
+
+
+def _crash(error: BaseException) -> str:
+    return f"the function failed unexpectedly, its log tells where: {type(error).__name__}: {error}"
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,290 @@
+"""`Custom::WorkMailRegistration`: an entity of an organization is enabled under an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workmail_provider.errors import Failure, ProviderError, Unsettled
+from workmail_provider.invocation import Invocation, Outcome
+from workmail_provider.lifecycle import (
+    Entity,
+    EntityState,
+    Registration,
+    RegistrationId,
+    Step,
+    belongs_to_somebody_else,
+    is_rolled_back,
+    next_step,
+    other_holder,
+)
+from workmail_provider.stack import Stack
+from workmail_provider.waiting import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
+from workmail_provider.workmail import (
+    EntityNotFound,
+    Organization,
+    OrganizationGone,
+    not_found_sentence,
+)
+
+RESOURCE_TYPE = "Custom::WorkMailRegistration"
+
+
+class WorkMailRegistration:
+    """The requests of the type. Create and Update are one operation."""
+
+    def create(self, invocation: Invocation) -> Outcome:
+        declared = parse(invocation.request.properties)
+        return _outcome(_Convergence(invocation, declared, own=None).run())
+
+    def update(self, invocation: Invocation) -> Outcome:
+        declared = parse(invocation.request.properties)
+        own = RegistrationId.parse(invocation.request.physical_resource_id)
+        convergence = _Convergence(invocation, declared, own)
+        try:
+            return _outcome(convergence.run())
+        except Exception as error:
+            convergence.undo(error)
+            raise
+
+    def delete(self, invocation: Invocation) -> Outcome:
+        physical_resource_id = invocation.request.physical_resource_id or ""
+        registration_id = RegistrationId.parse(physical_resource_id)
+        if registration_id is None:
+            invocation.journal.decision(
+                "pass over", f"{physical_resource_id!r} is not the id of a registration"
+            )
+        else:
+            _Deregistration(invocation, registration_id).run()
+        return Outcome(physical_resource_id)
+
+
+def parse(properties: Mapping[str, Any]) -> Registration:
+    """The declaration in a request's properties. Raises Failure for one that is missing or wrong.
+
+    CloudFormation sends every value as a string, whatever the template holds.
+    """
+    adopt_existing = properties.get("AdoptExisting", "true")
+    if adopt_existing not in ("true", "false"):
+        raise Failure(
+            f"AdoptExisting is {adopt_existing!r}, allowed are true and false: correct it"
+        )
+    return Registration(
+        organization_id=_text(properties, "OrganizationId"),
+        entity_id=_text(properties, "EntityId"),
+        email=_text(properties, "Email"),
+        region=_region(properties),
+        adopt_existing=adopt_existing == "true",
+    )
+
+
+def _text(properties: Mapping[str, Any], name: str) -> str:
+    value = properties.get(name)
+    if not isinstance(value, str) or not value:
+        raise Failure(f"{name} is {value!r}, and must be a text that is not empty: declare it")
+    return value
+
+
+def _region(properties: Mapping[str, Any]) -> str | None:
+    return _text(properties, "OrganizationRegion") if "OrganizationRegion" in properties else None
+
+
+def _outcome(entity: Entity) -> Outcome:
+    return Outcome(
+        str(RegistrationId.of(entity)),
+        {
+            "OrganizationId": entity.organization_id,
+            "EntityId": entity.entity_id,
+            "EntityType": entity.entity_type,
+            "Email": entity.email or "",
+        },
+    )
+
+
+class _Convergence:
+    """Reads, compares and asks for the difference, until what is declared is what is there."""
+
+    def __init__(
+        self, invocation: Invocation, declared: Registration, own: RegistrationId | None
+    ) -> None:
+        self._invocation = invocation
+        self._declared = declared
+        self._own = own
+        self._organization = Organization(
+            invocation.clients("workmail", declared.region), declared.organization_id
+        )
+        self._entity: Entity | None = None
+        self._asked: set[Step] = set()
+        self._may_have_registered = False
+
+    def run(self) -> Entity:
+        self._organization.check_literals(self._declared.entity_id, self._declared.email)
+        return self._invocation.patience.persist(self._converge)
+
+    def undo(self, failure: Exception) -> None:
+        """A failed Update leaves no stranger enabled.
+
+        Only what this invocation enabled is disabled again, and never the entity that the event's
+        own physical id names.
+        """
+        entity = self._entity
+        if entity is None or not self._may_have_registered or self._is_own(entity):
+            return
+        self._record("undo", f"the update failed: {failure}", entity)
+        try:
+            self._invocation.last_patience.persist(lambda: self._deregister_again(entity))
+        except ProviderError as error:
+            raise Failure(
+                f"{entity} stays enabled and should not, deregister it by hand: {failure}"
+            ) from error
+
+    def _converge(self) -> Entity:
+        while True:
+            entity = self._read()
+            step = next_step(entity, self._declared)
+            if step is not Step.REGISTER:
+                self._refuse_somebody_elses(entity)
+            if step is Step.NONE:
+                why = "as declared" if self._asked else "it was as declared already"
+                self._record("done", why, entity)
+                return entity
+            if step in self._asked:
+                raise Unsettled(
+                    STATE_CHANGED,
+                    f"{entity} of organization {entity.organization_id} still reads {entity.state} "
+                    f"with address {entity.email}: look at it in WorkMail, then deploy again",
+                )
+            self._ask(step, entity)
+            self._asked.add(step)
+
+    def _read(self) -> Entity:
+        try:
+            if self._entity is None:
+                self._entity = self._organization.find(self._declared.entity_id)
+            else:
+                self._entity = self._organization.read_again(self._entity)
+        except EntityNotFound as error:
+            raise Unsettled(
+                ENTITY_VISIBLE,
+                not_found_sentence(self._declared.entity_id, self._declared.organization_id),
+            ) from error
+        except OrganizationGone as error:
+            raise Failure(str(error)) from error
+        return self._entity
+
+    def _refuse_somebody_elses(self, entity: Entity) -> None:
+        if self._declared.adopt_existing or self._may_have_registered or self._is_own(entity):
+            return
+        request = self._invocation.request
+        stack = Stack(self._invocation.clients("cloudformation", None), request.stack_id)
+        operation = stack.operation()
+        if belongs_to_somebody_else(entity, request.logical_id, operation, stack.resources()):
+            raise Failure(
+                f"{entity} of organization {entity.organization_id} is enabled already, not by "
+                "this stack, and adopt_existing is False: set it to True to take it over"
+            )
+
+    def _ask(self, step: Step, entity: Entity) -> None:
+        email = self._declared.email
+        if step is Step.UPDATE_ADDRESS:
+            self._record(step, f"its address is {entity.email}, declared is {email}", entity)
+            self._in_organization(
+                lambda: self._organization.update_primary_email_address(entity, email)
+            )
+            return
+        self._record(step, f"it reads {entity.state}, declared is {email}", entity)
+        self._invocation.claim(str(RegistrationId.of(entity)))
+        try:
+            self._in_organization(lambda: self._organization.register(entity, email))
+        except Unsettled as unsettled:
+            # No answer, or a broken one: WorkMail may have done it all the same.
+            if unsettled.budget is SERVICE_RECOVERED:
+                self._may_have_registered = True
+            raise
+        self._may_have_registered = True
+
+    def _in_organization(self, ask: Any) -> None:
+        try:
+            ask()
+        except OrganizationGone as error:
+            raise Failure(str(error)) from error
+
+    def _deregister_again(self, entity: Entity) -> None:
+        try:
+            if self._organization.read_again(entity).state is EntityState.ENABLED:
+                self._organization.deregister(entity)
+        except (EntityNotFound, OrganizationGone):
+            return
+
+    def _is_own(self, entity: Entity) -> bool:
+        return RegistrationId.of(entity) == self._own
+
+    def _record(self, action: str, why: str, entity: Entity) -> None:
+        self._invocation.journal.decision(
+            action,
+            why,
+            organization_id=entity.organization_id,
+            entity_id=entity.entity_id,
+            email=self._declared.email,
+        )
+
+
+class _Deregistration:
+    """Disables an entity, unless a rule says that it is to stay as it is."""
+
+    def __init__(self, invocation: Invocation, registration_id: RegistrationId) -> None:
+        self._invocation = invocation
+        self._id = registration_id
+        self._organization = Organization(
+            invocation.clients("workmail", _region(invocation.request.properties)),
+            registration_id.organization_id,
+        )
+        self._asked = False
+
+    def run(self) -> None:
+        try:
+            self._invocation.patience.persist(self._deregister)
+        except EntityNotFound:
+            self._record("done", "the entity is gone")
+        except OrganizationGone as error:
+            self._record("done", str(error))
+
+    def _deregister(self) -> None:
+        while True:
+            entity = self._organization.find(self._id.entity_id)
+            if entity.state is not EntityState.ENABLED:
+                self._record("done", f"it reads {entity.state}")
+                return
+            if self._asked:
+                raise Unsettled(
+                    STATE_CHANGED,
+                    f"{entity} of organization {entity.organization_id} still reads ENABLED: look "
+                    "at it in WorkMail, then delete again",
+                )
+            reason = self._reason_to_leave(entity)
+            if reason:
+                self._record("leave enabled", reason)
+                return
+            self._record("deregister", "the registration was removed")
+            self._organization.deregister(entity)
+            self._asked = True
+
+    def _reason_to_leave(self, entity: Entity) -> str | None:
+        """Late, handed over or rolled back; Failure when what decides that cannot be read."""
+        request = self._invocation.request
+        stack = Stack(self._invocation.clients("cloudformation", None), request.stack_id)
+        operation = stack.operation()
+        if operation.is_over:
+            return f"the stack is {operation.status}: nobody waits for this request any more"
+        if not operation.deletes_stack:
+            holder = other_holder(self._id, request.logical_id, stack.resources())
+            if holder:
+                return f"handed over to {holder}"
+        if is_rolled_back(entity, operation):
+            return f"it was enabled before {operation.began_at}, when what is rolled back began"
+        return None
+
+    def _record(self, action: str, why: str) -> None:
+        self._invocation.journal.decision(
+            action, why, organization_id=self._id.organization_id, entity_id=self._id.entity_id
+        )

@@ -1,0 +1,80 @@
+"""How long a request may wait, and for what."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from workmail_provider.errors import Failure, Unsettled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The longest that one request waits for one kind of thing to settle, in seconds."""
+
+    name: str
+    seconds: float
+    first_pause: float = 0.2
+    longest_pause: float = 5.0
+
+
+# Two minutes is what Terraform's provider gives WorkMail for each of these, against the real one.
+ENTITY_VISIBLE = Budget("entity to appear", 120)
+DOMAIN_VERIFIED = Budget("domain to be verified", 120)
+DIRECTORY_AVAILABLE = Budget("directory to be available", 120)
+STATE_CHANGED = Budget("change to show", 120)
+PERMISSION_PROPAGATED = Budget("permission to take effect", 120, first_pause=1.0)
+SERVICE_RECOVERED = Budget("service to recover", 180, first_pause=0.5)
+# A whole roster is delivered at once, and WorkMail's request rates are not published.
+THROTTLING_EASED = Budget("throttling to ease", 480, first_pause=0.5, longest_pause=20.0)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as the function sees it."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    # Spreads the requests of a roster that was throttled together.
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass
+class Patience:
+    """What one request has waited already, and the moment at which it must stop."""
+
+    deadline: float
+    clock: Clock = field(default_factory=Clock)
+    _began: dict[Budget, float] = field(default_factory=dict)
+    _pauses: dict[Budget, int] = field(default_factory=dict)
+
+    def persist(self, step: Callable[[], T]) -> T:
+        """The result of `step`, which is tried again while what it waits for may still settle.
+
+        Raises Failure when a budget or the request's time is spent.
+        """
+        while True:
+            if self.clock.now() >= self.deadline:
+                raise Failure("the function's time ran out before the work was begun: try again")
+            try:
+                return step()
+            except Unsettled as unsettled:
+                self._pause(unsettled)
+
+    def _pause(self, unsettled: Unsettled) -> None:
+        budget = unsettled.budget
+        now = self.clock.now()
+        began = self._began.setdefault(budget, now)
+        if now >= min(began + budget.seconds, self.deadline):
+            waited = f"waited {now - began:.0f} s for the {budget.name}"
+            raise Failure(f"{unsettled} ({waited})") from unsettled
+        count = self._pauses.get(budget, 0)
+        self._pauses[budget] = count + 1
+        ceiling = min(budget.first_pause * 2**count, budget.longest_pause)
+        pause = ceiling * (0.5 + self.clock.jitter() / 2)
+        self.clock.sleep(min(pause, began + budget.seconds - now, self.deadline - now))

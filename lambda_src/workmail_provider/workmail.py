@@ -1,0 +1,273 @@
+"""What the function asks of WorkMail: find, register, change the address, deregister."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from workmail_provider.aws import call
+from workmail_provider.errors import Failure, ProviderError, ServiceError, Unsettled
+from workmail_provider.lifecycle import Entity, EntityState, EntityType
+from workmail_provider.waiting import (
+    DIRECTORY_AVAILABLE,
+    DOMAIN_VERIFIED,
+    ENTITY_VISIBLE,
+    STATE_CHANGED,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_workmail import WorkMailClient
+
+_NOT_FOUND = "EntityNotFoundException"
+_ORGANIZATION_NOT_FOUND = "OrganizationNotFoundException"
+_ORGANIZATION_STATE = "OrganizationStateException"
+_RESOURCE_ID_PREFIX = "r-"
+
+
+class EntityNotFound(ProviderError):
+    """No user, group or resource of the organization answers to this id or name."""
+
+
+class OrganizationGone(ProviderError):
+    """The organization does not exist, or not any more."""
+
+
+class Organization:
+    """One WorkMail organization and the entities in it."""
+
+    def __init__(self, client: WorkMailClient, organization_id: str) -> None:
+        self._client = client
+        self._id = organization_id
+
+    def check_literals(self, entity_id: str, email: str) -> None:
+        """Raises Failure for a value that no entity or address can have, before anything is asked.
+
+        The patterns and lengths are those of the service model that boto3 ships; it checks
+        neither patterns nor upper lengths by itself.
+        """
+        for name, shape_name, value in (
+            ("OrganizationId", "OrganizationId", self._id),
+            ("EntityId", "EntityIdentifier", entity_id),
+            ("Email", "EmailAddress", email),
+        ):
+            self._check(name, shape_name, value)
+
+    def find(self, entity_id: str) -> Entity:
+        """The entity with this id or name.
+
+        Raises EntityNotFound, or OrganizationGone when there is no such organization.
+        """
+        # Names of users and groups cannot clash in a directory; resources come last.
+        kinds = tuple(_DESCRIBE)
+        if entity_id.startswith(_RESOURCE_ID_PREFIX):
+            kinds = (EntityType.RESOURCE, EntityType.USER, EntityType.GROUP)
+        for kind in kinds:
+            entity = self._describe(kind, entity_id)
+            if entity:
+                return entity
+        raise EntityNotFound(entity_id)
+
+    def read_again(self, entity: Entity) -> Entity:
+        """The entity as it is now. Raises EntityNotFound when it has gone since."""
+        found = self._describe(entity.entity_type, entity.entity_id)
+        if not found:
+            raise EntityNotFound(entity.entity_id)
+        return found
+
+    def register(self, entity: Entity, email: str) -> None:
+        """Asks WorkMail to enable the entity; reading it again tells when that took effect."""
+        try:
+            self._call(
+                "RegisterToWorkMail",
+                self._client.register_to_work_mail,
+                EntityId=entity.entity_id,
+                Email=email,
+            )
+        except ServiceError as error:
+            raise self._explained(error, entity, email) from error
+
+    def update_primary_email_address(self, entity: Entity, email: str) -> None:
+        """Makes `email` the primary address; the one before stays as an alias."""
+        try:
+            self._call(
+                "UpdatePrimaryEmailAddress",
+                self._client.update_primary_email_address,
+                EntityId=entity.entity_id,
+                Email=email,
+            )
+        except ServiceError as error:
+            raise self._explained(error, entity, email) from error
+
+    def deregister(self, entity: Entity) -> None:
+        """Asks WorkMail to disable the entity, whose mailbox is then kept for 30 days."""
+        try:
+            self._call(
+                "DeregisterFromWorkMail",
+                self._client.deregister_from_work_mail,
+                EntityId=entity.entity_id,
+            )
+        except ServiceError as error:
+            if error.code == _NOT_FOUND:
+                raise EntityNotFound(entity.entity_id) from error
+            raise self._explained(error, entity, entity.email or "") from error
+
+    def _describe(self, kind: EntityType, entity_id: str) -> Entity | None:
+        operation, method_name, id_name = _DESCRIBE[kind]
+        try:
+            answer = self._call(
+                operation, getattr(self._client, method_name), **{id_name: entity_id}
+            )
+        except ServiceError as error:
+            # DescribeResource documents the second and does not say when; as "not found" it leads
+            # to nothing that would touch a mailbox.
+            if error.code in (_NOT_FOUND, "UnsupportedOperationException"):
+                return None
+            raise Failure(_unexpected(error, f"{kind.lower()} {entity_id}", self._id)) from error
+        canonical_id = answer.get(id_name)
+        if not canonical_id:
+            raise Failure(
+                f"WorkMail described {kind.lower()} {entity_id} of organization {self._id} without "
+                "an id: try again, and tell AWS support if it stays"
+            )
+        return Entity(
+            organization_id=self._id,
+            entity_id=canonical_id,
+            entity_type=kind,
+            name=answer.get("Name", entity_id),
+            state=EntityState(answer.get("State", EntityState.DISABLED)),
+            email=answer.get("Email"),
+            enabled_date=answer.get("EnabledDate"),
+        )
+
+    def _call(self, operation: str, method: Any, **parameters: str) -> Any:
+        try:
+            return call("workmail", operation, method, OrganizationId=self._id, **parameters)
+        except ServiceError as error:
+            if error.code == _ORGANIZATION_NOT_FOUND:
+                raise OrganizationGone(
+                    f"organization {self._id} does not exist in {self._client.meta.region_name}: "
+                    "check organization_id and organization_region"
+                ) from error
+            if error.code == _ORGANIZATION_STATE:
+                raise self._organization_state(error) from error
+            raise
+
+    def _organization_state(self, error: ServiceError) -> ProviderError:
+        """A deleted organization, or one that is not active (yet): DescribeOrganization tells."""
+        try:
+            answer = call(
+                "workmail",
+                "DescribeOrganization",
+                self._client.describe_organization,
+                OrganizationId=self._id,
+            )
+        except ServiceError as further:
+            if further.code == _ORGANIZATION_NOT_FOUND:
+                return OrganizationGone(f"organization {self._id} does not exist")
+            return Failure(_unexpected(further, f"organization {self._id}", self._id))
+        state = answer.get("State", "unknown")
+        if state.casefold() == "deleted":
+            return OrganizationGone(f"organization {self._id} is deleted")
+        return Failure(
+            f"organization {self._id} is not active (state {state}): {error.message}: "
+            "wait until it is, then deploy again"
+        )
+
+    def _explained(self, error: ServiceError, entity: Entity, email: str) -> ProviderError:
+        """The sentence for each exception that Register, Update... and Deregister document."""
+        domain = email.rpartition("@")[2]
+        match error.code:
+            case "EmailAddressInUseException":
+                return self._address_in_use(entity, email)
+            case "MailDomainNotFoundException":
+                return Failure(
+                    f"{domain} is not a domain of organization {self._id}: add it in WorkMail or "
+                    "declare another address"
+                )
+            case "MailDomainStateException":
+                return Unsettled(
+                    DOMAIN_VERIFIED,
+                    f"{domain} is not verified in organization {self._id}: verify the domain in "
+                    "WorkMail, then deploy again",
+                )
+            case "EntityNotFoundException":
+                return Unsettled(ENTITY_VISIBLE, not_found_sentence(str(entity), self._id))
+            # What is true of the entity is read again: it may be just what was wanted.
+            case "EntityAlreadyRegisteredException" | "EntityStateException":
+                return Unsettled(
+                    STATE_CHANGED,
+                    f"WorkMail refuses to change the state of {entity}: look at it in organization "
+                    f"{self._id} ({error.message})",
+                )
+            case "DirectoryUnavailableException":
+                return Unsettled(
+                    DIRECTORY_AVAILABLE,
+                    f"the directory behind organization {self._id} is not available: check it, "
+                    "then deploy again",
+                )
+            case "DirectoryServiceAuthenticationFailedException":
+                return Failure(
+                    f"the directory behind organization {self._id} refuses WorkMail's credentials: "
+                    "renew them there, then deploy again"
+                )
+            case "UnsupportedOperationException":
+                return Failure(
+                    f"the directory behind organization {self._id} is read-only: set the address "
+                    f"of {entity.name} there"
+                )
+            case "InvalidParameterException":
+                return Failure(
+                    f"WorkMail does not accept {email} for {entity}: correct entity_id or email "
+                    f"({error.message})"
+                )
+        return Failure(_unexpected(error, str(entity), self._id))
+
+    def _address_in_use(self, entity: Entity, email: str) -> ProviderError:
+        holder = "another entity"
+        # Who has it is told where that can be read; the error stands without.
+        with suppress(ProviderError):
+            answer = call(
+                "workmail",
+                "DescribeEntity",
+                self._client.describe_entity,
+                OrganizationId=self._id,
+                Email=email,
+            )
+            if answer["EntityId"] == entity.entity_id:
+                return Unsettled(
+                    STATE_CHANGED, f"{entity} has {email}, and WorkMail does not show it yet"
+                )
+            holder = f"{answer['Type'].lower()} {answer['Name']} (id {answer['EntityId']})"
+        return Failure(f"{email} already belongs to {holder}: free that address or declare another")
+
+    def _check(self, name: str, shape_name: str, value: str) -> None:
+        allowed = self._client.meta.service_model.shape_for(shape_name).metadata
+        if not allowed["min"] <= len(value) <= allowed["max"]:
+            raise Failure(
+                f"{name} {value!r} has {len(value)} characters, allowed are {allowed['min']} to "
+                f"{allowed['max']}: correct it"
+            )
+        if not re.fullmatch(allowed["pattern"], value):
+            raise Failure(f"{name} {value!r} does not match {allowed['pattern']}: correct it")
+
+
+_DESCRIBE = {
+    EntityType.USER: ("DescribeUser", "describe_user", "UserId"),
+    EntityType.GROUP: ("DescribeGroup", "describe_group", "GroupId"),
+    EntityType.RESOURCE: ("DescribeResource", "describe_resource", "ResourceId"),
+}
+
+
+def not_found_sentence(entity: str, organization_id: str) -> str:
+    return (
+        f"{entity} is not in organization {organization_id}: create the user, group or resource "
+        "first, or correct entity_id"
+    )
+
+
+def _unexpected(error: ServiceError, what: str, organization_id: str) -> str:
+    return (
+        f"{error.operation} failed on {what} of organization {organization_id}: {error.code}: "
+        + (error.message or "WorkMail gives no more detail")
+    )
