@@ -1,0 +1,26 @@
+"""An embedded AWS for tests, the demo and experiments: MiniStack plus a local WorkMail."""
+
+from __future__ import annotations
+
+from .bootstrap import BootstrapError
+from .embedded import ACCOUNT_ID, LocalAws
+from .ministack import MiniStackError
+from .sample import SampleOrganization, sample_organization
+from .workmail import Behaviour, Call, Drop, Failure, NoAnswer, Stall, WorkMail, WorkMailError
+
+__all__ = [
+    "ACCOUNT_ID",
+    "Behaviour",
+    "BootstrapError",
+    "Call",
+    "Drop",
+    "Failure",
+    "LocalAws",
+    "MiniStackError",
+    "NoAnswer",
+    "SampleOrganization",
+    "Stall",
+    "WorkMail",
+    "WorkMailError",
+    "sample_organization",
+]

@@ -1,0 +1,65 @@
+"""`python -m local_aws up`: the embedded AWS on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from types import FrameType
+
+from .embedded import LocalAws
+from .sample import sample_organization
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Keep the embedded AWS running until Ctrl-C or SIGTERM."""
+    with LocalAws(region=arguments.region, enforce_iam=arguments.enforce_iam) as local_aws:
+        sample = sample_organization(local_aws.workmail)
+        local_aws.bootstrap()
+        environment = local_aws.environment
+        inherited = sorted(name for name in os.environ if name.startswith("AWS_"))
+        lines = [
+            f"The embedded AWS is running, with organization {sample.organization_id}.",
+            "In another terminal:",
+            "",
+            *(f"unset {name}" for name in inherited if name not in environment),
+            *(f"export {name}={shlex.quote(value)}" for name, value in environment.items()),
+            "",
+            "Then, for example:",
+            "",
+            f"aws workmail list-users --organization-id {sample.organization_id}",
+            "npx cdk deploy",
+            "",
+            "Ctrl-C stops it and leaves nothing behind.",
+        ]
+        print("\n".join(lines), flush=True)
+        while True:
+            signal.pause()
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("up", help=up.__doc__)
+    command.add_argument("--region", default="us-east-1", help="(default: %(default)s)")
+    command.add_argument(
+        "--enforce-iam", action="store_true", help="let IAM policies decide what is allowed"
+    )
+    command.set_defaults(run=up)
+    parsed = parser.parse_args(arguments)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, _stop)
+    parsed.run(parsed)
+
+
+def _stop(signal_number: int, _frame: FrameType | None) -> None:
+    # A second Ctrl-C must not interrupt the clean-up that the first one began.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + signal_number)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Whether a function's role allows a WorkMail call, asked of MiniStack's IAM."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+ADMINISTRATOR_ACCESS_KEY = "test"
+
+
+class RoleAuthorizer:
+    """Answers `authorize(access_key, action, resource_arn)` with the role's policies.
+
+    MiniStack derives a function's access key from the ARNs of function and role, so the role
+    of a key never changes and is remembered. Its policies do change, in every deployment: they
+    are evaluated anew for each call.
+    """
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        self._client = client
+        self._roles: dict[str, str] = {}
+
+    def __call__(self, access_key: str | None, action: str, resource_arn: str) -> bool:
+        if access_key == ADMINISTRATOR_ACCESS_KEY:
+            return True
+        role_arn = self._role(access_key) if access_key else None
+        if role_arn is None:
+            return False
+        answer = self._client("iam").simulate_principal_policy(
+            PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource_arn]
+        )
+        return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
+
+    def _role(self, access_key: str) -> str | None:
+        if access_key not in self._roles:
+            pages = self._client("lambda").get_paginator("list_functions").paginate()
+            for function in (f for page in pages for f in page["Functions"]):
+                key = _access_key(function["FunctionArn"], function["Role"])
+                self._roles[key] = function["Role"]
+        return self._roles.get(access_key)
+
+
+def _access_key(function_arn: str, role_arn: str) -> str:
+    digest = hashlib.sha256(f"{function_arn}:{role_arn}".encode()).hexdigest()
+    return f"ASIA{digest[:16].upper()}"

@@ -1,0 +1,157 @@
+"""MiniStack, the part of the embedded AWS that serves everything but WorkMail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from .certificate import Certificate
+
+START_SECONDS = 60.0
+STOP_SECONDS = 5.0
+
+_PROCESS = Path(__file__).with_name("ministack_process.py")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+
+
+class MiniStackError(Exception):
+    """MiniStack did not start; the message holds the end of its log."""
+
+
+class MiniStack:
+    """One MiniStack on one port of the loopback interface, in a process of its own.
+
+    It keeps all it writes in `folder`, and its functions see `function_environment`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        certificate: Certificate,
+        *,
+        region: str,
+        enforce_iam: bool,
+        function_environment: Mapping[str, str],
+    ) -> None:
+        self._folder = folder
+        self._certificate = certificate
+        self._region = region
+        self._enforce_iam = enforce_iam
+        self._function_environment = function_environment
+        self._log = folder / "ministack.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"https://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Return when it answers; MiniStackError if it ends, or stays silent for a minute."""
+        # The socket is ours from here on, so that no other process gets the port in between.
+        with socket.create_server(("127.0.0.1", 0)) as listener, self._log.open("wb") as log:
+            self._port = listener.getsockname()[1]
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",
+                    str(_PROCESS),
+                    str(listener.fileno()),
+                    str(self._certificate.chain),
+                    str(self._certificate.key),
+                    str(self._folder),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                cwd=self._folder,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers("GET", "/_ministack/ready"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise MiniStackError(f"MiniStack did not start:\n{self._end_of_log()}")
+            time.sleep(0.02)
+
+    def reset(self) -> None:
+        """Forget all stacks, functions, roles and buckets, the CDK's own bootstrap too."""
+        if not self._answers("POST", "/_ministack/reset"):
+            raise MiniStackError(f"MiniStack did not reset:\n{self._end_of_log()}")
+
+    def stop(self) -> None:
+        """End it and the functions that it started, by force if it takes too long."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin:
+            process.stdin.close()
+        self._process = None
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of AWS_*, certificates or accounts is inherited: it would replace ours."""
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        temporary = self._folder / "tmp"
+        temporary.mkdir()
+        return {
+            **inherited,
+            **self._function_environment,
+            "HOME": str(self._folder),
+            "TMPDIR": str(temporary),
+            "STATE_DIR": str(temporary),
+            "S3_DATA_DIR": str(temporary),
+            "GATEWAY_PORT": str(self._port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_REGION": self._region,
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self._certificate.chain),
+            "MINISTACK_SSL_KEY": str(self._certificate.key),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "AUTH": str(self._enforce_iam).lower(),
+            # Docker is not needed, and MiniStack would remove containers that it takes for its own.
+            "DOCKER_HOST": f"unix://{self._folder / 'no-docker.sock'}",
+        }
+
+    def _answers(self, method: str, path: str) -> bool:
+        context = ssl.create_default_context(cafile=self._certificate.authority)
+        https = urllib.request.HTTPSHandler(context=context)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
+        request = urllib.request.Request(self.endpoint_url + path, method=method)
+        try:
+            with opener.open(request, timeout=5) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+def remove_folder(folder: Path) -> None:
+    """Also when a process that was just killed had been writing in it."""
+    for _ in range(3):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+    shutil.rmtree(folder)

@@ -1,0 +1,150 @@
+"""Users, groups and resources: what WorkMail keeps of each."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from .behaviour import Behaviour
+
+MAILBOX_KEPT_SECONDS = 30 * 24 * 3600
+
+State = Literal["ENABLED", "DISABLED", "DELETED"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a call happens, and how WorkMail behaves then."""
+
+    now: float
+    behaviour: Behaviour
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What Describe shows of a registration. Times are seconds since the epoch."""
+
+    state: State = "DISABLED"
+    email: str | None = None
+    enabled_at: float | None = None
+    disabled_at: float | None = None
+
+
+@dataclass
+class Mailbox:
+    """The mail of one user or resource; a new `mailbox_id` means that the old mail is lost."""
+
+    mailbox_id: str
+    provisioned_at: float
+    deprovisioned_at: float | None = None
+
+    def is_kept(self, now: float) -> bool:
+        return self.deprovisioned_at is None or now - self.deprovisioned_at < MAILBOX_KEPT_SECONDS
+
+
+@dataclass
+class Entity:
+    """What users, groups and resources have in common.
+
+    `registration` is the truth; `registration_seen` is what Describe and List show at a moment.
+    """
+
+    kind: ClassVar[Literal["USER", "GROUP", "RESOURCE"]]
+    has_mailbox: ClassVar[bool] = True
+
+    entity_id: str
+    name: str
+    hidden: bool = False
+    visible_from: float = 0.0
+    registration: Registration = Registration()
+    aliases: list[str] = field(default_factory=list)
+    reserved_email: str | None = None
+    mailbox: Mailbox | None = None
+    _registration_before: Registration = Registration()
+    _settles_at: float = 0.0
+
+    @property
+    def state(self) -> State:
+        return self.registration.state
+
+    @property
+    def addresses(self) -> set[str]:
+        """The addresses that nobody else can have, in lower case."""
+        primary = self.registration.email if self.state == "ENABLED" else self.reserved_email
+        return {address.lower() for address in (primary, *self.aliases) if address}
+
+    def registration_seen(self, now: float) -> Registration:
+        return self.registration if now >= self._settles_at else self._registration_before
+
+    def enable(self, email: str, moment: Moment) -> None:
+        self._change(Registration("ENABLED", email, enabled_at=moment.now), moment)
+        self.reserved_email = None
+        if not self.has_mailbox:
+            return
+        if self.mailbox and self.mailbox.is_kept(moment.now):
+            self.mailbox.deprovisioned_at = None
+        else:
+            self.mailbox = Mailbox(str(uuid.uuid4()), provisioned_at=moment.now)
+
+    def disable(self, moment: Moment) -> None:
+        was, behaviour = self.registration, moment.behaviour
+        remaining = Registration(
+            state="DISABLED",
+            email=was.email if behaviour.email_remains else None,
+            enabled_at=was.enabled_at if behaviour.enabled_date_remains else None,
+            disabled_at=moment.now,
+        )
+        self._change(remaining, moment)
+        if behaviour.address_stays_reserved:
+            self.reserved_email = was.email
+        else:
+            self.aliases.clear()
+        if self.mailbox:
+            self.mailbox.deprovisioned_at = moment.now
+
+    def delete(self) -> None:
+        self.registration = self._registration_before = Registration("DELETED")
+        self.reserved_email = None
+        self.aliases.clear()
+
+    def change_primary_address(self, email: str) -> None:
+        """The old primary address becomes an alias; the new one stops being one."""
+        was = self.registration
+        self.aliases = [alias for alias in self.aliases if alias.lower() != email.lower()]
+        if was.email and was.email.lower() != email.lower():
+            self.aliases.append(was.email)
+        self.registration = Registration("ENABLED", email, was.enabled_at, was.disabled_at)
+
+    def _change(self, registration: Registration, moment: Moment) -> None:
+        self._registration_before = self.registration_seen(moment.now)
+        self._settles_at = moment.now + moment.behaviour.settle_delay
+        self.registration = registration
+
+
+@dataclass
+class User(Entity):
+    """A user; `profile` holds the members of CreateUser that Describe gives back unchanged."""
+
+    kind = "USER"
+    display_name: str = ""
+    role: str = "USER"
+    profile: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Group(Entity):
+    """A group: an address with members, and no mailbox of its own."""
+
+    kind = "GROUP"
+    has_mailbox = False
+    members: list[Entity] = field(default_factory=list)
+
+
+@dataclass
+class Resource(Entity):
+    """A room or a piece of equipment."""
+
+    kind = "RESOURCE"
+    resource_type: str = "ROOM"
+    description: str | None = None

@@ -1,0 +1,134 @@
+"""Faults that a test orders: errors, lost connections, silence, throttling, latency."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error response, before the work or in spite of it.
+
+    Any code goes, with the HTTP status that belongs to it: `Failure("ThrottlingException")`,
+    `Failure("TooManyRequestsException", 429)`, `Failure("ServiceUnavailable", 503)`.
+    """
+
+    code: str
+    status: int = 400
+    message: str = "This error was ordered by a test."
+    after_work: bool = False
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The connection is closed without an answer."""
+
+    after_work: bool = False
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Nothing comes for so many seconds, then the connection is closed."""
+
+    seconds: float
+    after_work: bool = False
+
+
+Fault = Failure | Drop | Stall
+
+
+@dataclass
+class _Order:
+    operation: str | None
+    fault: Fault
+    times: int | None
+    entity: str | None
+
+    def fits(self, operation: str, identifiers: Collection[str]) -> bool:
+        return self.operation in (None, operation) and (
+            self.entity is None or self.entity.lower() in identifiers
+        )
+
+
+@dataclass
+class _Bucket:
+    rate: float
+    burst: float
+    tokens: float
+    filled_at: float
+
+    def take(self, now: float) -> bool:
+        self.tokens = min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class Faults:
+    """What goes wrong, and how often.
+
+    `latency` is the time in seconds that the server lets pass before each answer; calls
+    without HTTP do not wait.
+    """
+
+    def __init__(self) -> None:
+        self.latency = 0.0
+        self._lock = threading.Lock()
+        self._orders: list[_Order] = []
+        self._throttle: tuple[float, int] | None = None
+        self._bucket: _Bucket | None = None
+
+    def add(
+        self,
+        operation: str | None,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        entity: str | None = None,
+    ) -> None:
+        """Order a fault for the next calls of an operation.
+
+        `operation` None: of any. `times` None: until `clear()`. `entity`: only calls about this
+        entity, by id, name or address, whichever of them the call used. Orders are used up in
+        the order in which they were given.
+        """
+        with self._lock:
+            self._orders.append(_Order(operation, fault, times, entity))
+
+    def throttle(self, rate: float, burst: int) -> None:
+        """Answer ThrottlingException beyond `rate` calls per second, `burst` calls at once."""
+        with self._lock:
+            self._throttle, self._bucket = (rate, burst), None
+
+    def clear(self) -> None:
+        """Nothing goes wrong from now on."""
+        with self._lock:
+            self.latency = 0.0
+            self._orders.clear()
+            self._throttle = self._bucket = None
+
+    def take(self, operation: str, identifiers: Collection[str], now: float) -> Fault | None:
+        """The fault of this call, and one fewer to come. `identifiers` are in lower case."""
+        with self._lock:
+            if self._throttled(now):
+                return Failure("ThrottlingException", message="Rate exceeded")
+            for order in self._orders:
+                if order.fits(operation, identifiers):
+                    if order.times is not None:
+                        order.times -= 1
+                        if order.times == 0:
+                            self._orders.remove(order)
+                    return order.fault
+            return None
+
+    def _throttled(self, now: float) -> bool:
+        if self._throttle is None:
+            return False
+        if self._bucket is None:
+            rate, burst = self._throttle
+            self._bucket = _Bucket(rate, burst, burst, now)
+        return not self._bucket.take(now)
