@@ -1,1 +1,8 @@
 """Amazon WorkMail for the AWS CDK."""
+
+from __future__ import annotations
+
+from cdk_workmail.provider import WorkMailProvider
+from cdk_workmail.registration import WorkMailRegistration
+
+__all__ = ["WorkMailProvider", "WorkMailRegistration"]

@@ -1,0 +1,28 @@
+"""The example app: one stack with the registrations that a file declares."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from aws_cdk import App, Environment, Stack
+
+from cdk_workmail import WorkMailRegistration
+
+app = App()
+path = Path(app.node.get_context("mailboxes"))
+# The CLI's region, so that one without WorkMail shows at synth; no account, so nothing to look up.
+env = Environment(region=os.environ.get("CDK_DEFAULT_REGION"))
+stack = Stack(app, "WorkMailMailboxes", env=env)
+try:
+    declared = json.loads(path.read_text())
+    organization_id, region = declared["organization_id"], declared.get("organization_region")
+    for name, mailbox in declared["mailboxes"].items():
+        WorkMailRegistration(
+            stack, name, organization_id=organization_id, organization_region=region, **mailbox
+        )
+except KeyError as key:
+    sys.exit(f"{path}: the key {key} is missing")
+except (AttributeError, OSError, TypeError, ValueError) as error:
+    sys.exit(f"{path}: {error}")
+app.synth()

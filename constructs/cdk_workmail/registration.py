@@ -1,0 +1,127 @@
+"""One entity of an organization, enabled."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnResource, RemovalPolicy
+from constructs import Construct
+
+from cdk_workmail._literals import EMAIL, ENTITY_ID, ORGANIZATION_ID
+from cdk_workmail._stack import StackRegistrations
+from cdk_workmail.provider import WorkMailProvider
+
+RESOURCE_TYPE = "Custom::WorkMailRegistration"
+
+
+class WorkMailRegistration(Construct):
+    """A user, group or resource of an Amazon WorkMail organization, enabled under an address.
+
+    Deployed, the entity is enabled and has the address as its primary one. A changed address is
+    changed in place, and the old one stays as an alias. Renaming or moving the construct in its
+    stack costs nothing. Removed, the entity is deregistered, and WorkMail keeps its mailbox for 30
+    more days, in which registering it again brings the mailbox back.
+
+    Tokens are welcome in every string. Literals are checked at once: ValueError names the
+    construct, the value, and what is allowed, also for an entity or an address that the stack
+    declares twice.
+
+    Each stack with registrations warns of WorkMail's end of support on 2027-03-31. Acknowledge it
+    with `Annotations.of(stack).acknowledge_warning("@cdk-workmail/end-of-support")`.
+
+    RegisterToWorkMail:
+    https://docs.aws.amazon.com/workmail/latest/APIReference/API_RegisterToWorkMail.html
+    """
+
+    provider: WorkMailProvider
+    """The function that registers this entity."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        organization_id: str,
+        entity_id: str,
+        email: str,
+        organization_region: str | None = None,
+        adopt_existing: bool = True,
+        removal_policy: RemovalPolicy | None = None,
+        provider: WorkMailProvider | None = None,
+    ) -> None:
+        """Declares that the entity is enabled.
+
+        :param organization_id: `m-` and 32 hexadecimal digits.
+        :param entity_id: Its id in WorkMail or its name, 1 to 256 characters. Both mean the same
+            registration, so one can be rewritten as the other.
+        :param email: Its primary address, in a domain of the organization. At most 64 characters
+            before the @ and 254 in all.
+        :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
+            Unless given, the region that the stack is deployed to, which then has to be one of
+            these: checked here if the stack names it, and by the function if not.
+        :param adopt_existing: Whether an entity that is enabled already is taken over as it is,
+            as it is unless this is False. With False the deployment fails and changes nothing.
+        :param removal_policy: What happens when the registration leaves its stack. DESTROY, as
+            unless given, deregisters the entity. RETAIN leaves it enabled, and so does
+            RETAIN_ON_UPDATE_OR_DELETE except when its own creation is rolled back. There is no
+            SNAPSHOT, because mailboxes are not exported.
+        :param provider: The function to use; one of the stack's own unless given.
+        """
+        super().__init__(scope, id)
+        if removal_policy is RemovalPolicy.SNAPSHOT:
+            raise ValueError(
+                f"{self.node.path}: removal_policy must be DESTROY, RETAIN or "
+                f"RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT: mailboxes are not exported, and "
+                f"RETAIN keeps them"
+            )
+        registrations = StackRegistrations.of(scope)
+        registrations.check_region(self, organization_region)
+        ORGANIZATION_ID.check(self, organization_id)
+        if ENTITY_ID.check(self, entity_id):
+            registrations.declare(self, "entity_id", organization_id, entity_id)
+        if EMAIL.check(self, email):
+            registrations.declare(self, "email", email)
+        self.provider = provider or registrations.provider
+        policy = registrations.permit(self, self.provider, organization_id, organization_region)
+
+        properties: dict[str, object] = {
+            **self.provider._service_properties,
+            "OrganizationId": organization_id,
+            "EntityId": entity_id,
+            "Email": email,
+            "AdoptExisting": adopt_existing,
+        }
+        if organization_region:
+            properties["OrganizationRegion"] = organization_region
+        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
+        # hatches expect, and a large roster is declared in less time.
+        self._resource = CfnResource(self, "Resource", type=RESOURCE_TYPE, properties=properties)
+        self._resource.add_resource_dependency(policy)
+        if removal_policy:
+            self._resource.apply_removal_policy(removal_policy)
+
+    @property
+    def registration_id(self) -> str:
+        """`<organization id>/<canonical entity id>`."""
+        return self._resource.ref
+
+    @property
+    def organization_id(self) -> str:
+        """The organization's id."""
+        return self._attribute("OrganizationId")
+
+    @property
+    def entity_id(self) -> str:
+        """The entity's canonical id, however it was declared."""
+        return self._attribute("EntityId")
+
+    @property
+    def entity_type(self) -> str:
+        """USER, GROUP or RESOURCE."""
+        return self._attribute("EntityType")
+
+    @property
+    def email(self) -> str:
+        """The entity's primary address."""
+        return self._attribute("Email")
+
+    def _attribute(self, name: str) -> str:
+        return self._resource.get_att(name).to_string()
