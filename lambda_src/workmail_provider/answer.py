@@ -40,6 +40,10 @@ class LambdaContext(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+# Sends a body to a URL within a number of seconds and returns the HTTP status.
+Put = Callable[[str, bytes, float], int]
+
+
 class Answer:
     """Sends one answer, whoever asks first; a second one is not sent.
 
@@ -51,6 +55,7 @@ class Answer:
         event: Mapping[str, Any],
         context: LambdaContext,
         sleep: Callable[[float], None] = time.sleep,
+        put: Put | None = None,
     ) -> None:
         self._response_url = str(event.get("ResponseURL", ""))
         self._request = {
@@ -58,6 +63,7 @@ class Answer:
         }
         self._context = context
         self._sleep = sleep
+        self._put = put or _put
         # Held while sending: the function must not be frozen before the answer has gone out.
         self._lock = threading.Lock()
         self._sent = False
@@ -117,7 +123,7 @@ class Answer:
         while True:
             left = self._context.get_remaining_time_in_millis() / 1000
             try:
-                status = _put(self._response_url, body, min(_PUT_TIMEOUT, max(left, 0.1)))
+                status = self._put(self._response_url, body, min(_PUT_TIMEOUT, max(left, 0.1)))
             # The message of such an error can quote the response URL; its type cannot.
             except (OSError, HTTPException, ValueError) as error:
                 trouble = type(error).__name__

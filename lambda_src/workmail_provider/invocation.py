@@ -10,7 +10,6 @@ from workmail_provider.errors import Failure
 from workmail_provider.journal import Journal
 from workmail_provider.waiting import Patience
 
-
 _REQUEST_TYPES = ("Create", "Update", "Delete")
 
 

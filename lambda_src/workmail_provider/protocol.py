@@ -17,7 +17,7 @@ from typing import Any
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
-from workmail_provider.answer import Answer, LambdaContext
+from workmail_provider.answer import Answer, LambdaContext, Put
 from workmail_provider.errors import Failure, ProviderError
 from workmail_provider.invocation import Clients, Invocation, Outcome, Request, ResourceType
 from workmail_provider.journal import Journal
@@ -42,6 +42,7 @@ class CustomResource(CfnResource):
         resource_types: Mapping[str, ResourceType],
         clients: Clients,
         clock: Clock | None = None,
+        put: Put | None = None,
     ) -> None:
         # Not super().__init__(): it makes three clients that only polling needs and sets the root
         # logger's level. These are the attributes that crhelper's methods read.
@@ -65,10 +66,11 @@ class CustomResource(CfnResource):
         self._resource_types = resource_types
         self._clients = clients
         self._clock = clock or Clock()
+        self._put = put
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> None:
         """Does what the event asks for and answers CloudFormation, whatever happens."""
-        self._answer = Answer(event, context, self._clock.sleep)
+        self._answer = Answer(event, context, self._clock.sleep, self._put)
         self._lambda_context = context
         try:
             self._request = Request.parse(event)

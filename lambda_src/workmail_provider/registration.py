@@ -210,11 +210,17 @@ class _Convergence:
             raise Failure(str(error)) from error
 
     def _deregister_again(self, entity: Entity) -> None:
+        """Asks without reading first: what was asked for a moment ago may not show yet."""
         try:
-            if self._organization.read_again(entity).state is EntityState.ENABLED:
-                self._organization.deregister(entity)
+            self._organization.deregister(entity)
+        except Unsettled as unsettled:
+            if unsettled.budget is not STATE_CHANGED or self._reads_enabled(entity):
+                raise
         except (EntityNotFound, OrganizationGone):
             return
+
+    def _reads_enabled(self, entity: Entity) -> bool:
+        return self._organization.read_again(entity).state is EntityState.ENABLED
 
     def _is_own(self, entity: Entity) -> bool:
         return RegistrationId.of(entity) == self._own

@@ -245,11 +245,11 @@ class Organization:
         allowed = self._client.meta.service_model.shape_for(shape_name).metadata
         if not allowed["min"] <= len(value) <= allowed["max"]:
             raise Failure(
-                f"{name} {value!r} has {len(value)} characters, allowed are {allowed['min']} to "
-                f"{allowed['max']}: correct it"
+                f"{name} has {len(value)} characters, allowed are {allowed['min']} to "
+                f"{allowed['max']}: correct {value!r}"
             )
         if not re.fullmatch(allowed["pattern"], value):
-            raise Failure(f"{name} {value!r} does not match {allowed['pattern']}: correct it")
+            raise Failure(f"{name} does not match {allowed['pattern']}: correct {value!r}")
 
 
 _DESCRIBE = {
