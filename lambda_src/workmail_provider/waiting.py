@@ -58,23 +58,30 @@ class Patience:
 
         Raises Failure when a budget or the request's time is spent.
         """
-        while True:
-            if self.clock.now() >= self.deadline:
-                raise Failure("the function's time ran out before the work was begun: try again")
+        waiting_for: Unsettled | None = None
+        while self.clock.now() < self.deadline:
             try:
                 return step()
             except Unsettled as unsettled:
-                self._pause(unsettled)
+                waiting_for = unsettled
+            if self._waited(waiting_for.budget) >= waiting_for.budget.seconds:
+                break
+            self._pause(waiting_for.budget)
+        if waiting_for is None:
+            raise Failure("the function's time ran out before the work was begun: try again")
+        budget = waiting_for.budget
+        raise Failure(
+            f"{waiting_for} (waited {self._waited(budget):.0f} s for the {budget.name})"
+        ) from waiting_for
 
-    def _pause(self, unsettled: Unsettled) -> None:
-        budget = unsettled.budget
+    def _waited(self, budget: Budget) -> float:
         now = self.clock.now()
-        began = self._began.setdefault(budget, now)
-        if now >= min(began + budget.seconds, self.deadline):
-            waited = f"waited {now - began:.0f} s for the {budget.name}"
-            raise Failure(f"{unsettled} ({waited})") from unsettled
+        return now - self._began.setdefault(budget, now)
+
+    def _pause(self, budget: Budget) -> None:
         count = self._pauses.get(budget, 0)
         self._pauses[budget] = count + 1
         ceiling = min(budget.first_pause * 2**count, budget.longest_pause)
         pause = ceiling * (0.5 + self.clock.jitter() / 2)
-        self.clock.sleep(min(pause, began + budget.seconds - now, self.deadline - now))
+        left = min(budget.seconds - self._waited(budget), self.deadline - self.clock.now())
+        self.clock.sleep(max(0.0, min(pause, left)))
