@@ -19,7 +19,7 @@ from pathlib import Path
 from .certificate import Certificate
 
 START_SECONDS = 60.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 2.0
 
 _PROCESS = Path(__file__).with_name("ministack_process.py")
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
