@@ -1,0 +1,90 @@
+"""The example app and the real CDK CLI: deploy, update, a deployment that fails, destroy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws import LocalAws
+from local_aws.cdk_cli import CdkError, run_cdk
+from local_aws.workmail import Organization
+
+
+class ExampleApp:
+    """The app of this repository, with a roster of its own."""
+
+    def __init__(self, local_aws: LocalAws, folder: Path, organization: Organization) -> None:
+        self._environment = local_aws.process_environment
+        self._folder = folder
+        self._roster = folder / "roster.json"
+        self._organization_id = organization.organization_id
+
+    def cdk(self, command: str, *arguments: str) -> str:
+        return run_cdk(
+            command,
+            *arguments,
+            f"--context=mailboxes={self._roster}",
+            f"--output={self._folder / 'cdk.out'}",
+            environment=self._environment,
+        )
+
+    def deploy(self, **mailboxes: Any) -> str:
+        roster = {"organization_id": self._organization_id, "mailboxes": mailboxes}
+        self._roster.write_text(json.dumps(roster))
+        return self.cdk("deploy", "--require-approval=never")
+
+
+def test_the_cli_deploys_updates_rolls_back_and_destroys(
+    local_aws: LocalAws, tmp_path: Path, organization: Organization
+) -> None:
+    app = ExampleApp(local_aws, tmp_path, organization)
+    alice = {"entity_id": "alice", "email": "alice@example.com"}
+    team = {"entity_id": "team", "email": "team@example.com"}
+
+    app.deploy(Alice=alice)
+    assert organization.entity("alice").registration.email == "alice@example.com"
+    mailbox = organization.entity("alice").mailbox
+
+    app.deploy(Alice={**alice, "email": "liddell@example.com"}, Team=team)
+    assert organization.entity("alice").aliases == ["alice@example.com"]
+    assert organization.entity("team").state == "ENABLED"
+
+    with pytest.raises(CdkError) as failed:
+        app.deploy(Liddell=alice, Bob={"entity_id": "bob", "email": "team@example.com"})
+    assert "team@example.com already belongs to group team" in failed.value.output
+    assert "log stream" in failed.value.output
+    assert organization.entity("alice").state == "ENABLED"
+    assert organization.entity("alice").mailbox is mailbox
+    assert organization.entity("team").state == "ENABLED"
+    assert organization.entity("bob").state == "DISABLED"
+
+    app.cdk("destroy", "--force")
+    assert {entity.state for entity in organization.entities.values()} == {"DISABLED"}
+
+
+def test_a_synth_warns_of_the_end_of_support_and_of_nothing_else(
+    local_aws: LocalAws, tmp_path: Path, organization: Organization
+) -> None:
+    roster = tmp_path / "roster.json"
+    roster.write_text(
+        json.dumps(
+            {
+                "organization_id": organization.organization_id,
+                "mailboxes": {"Alice": {"entity_id": "alice", "email": "alice@example.com"}},
+            }
+        )
+    )
+    said = run_cdk(
+        "synth",
+        "--quiet",
+        f"--context=mailboxes={roster}",
+        f"--output={tmp_path / 'cdk.out'}",
+        environment={"AWS_REGION": "us-east-1", "HOME": str(tmp_path)},
+    )
+    warnings = [line for line in said.splitlines() if "WARNING" in line or "arning at" in line]
+    assert len(warnings) == 1
+    assert "March 31, 2027" in warnings[0]
+    assert "feature flags are not configured" not in said
