@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ _PACKAGE = Path(__file__).parent
 def provider_code() -> lambda_.Code:
     """The function's package and crhelper, without Docker, network or pip.
 
-    Raises RuntimeError if crhelper is missing or of another version than the pinned one: it is
-    part of the asset, so it decides the asset's hash and how the function behaves.
+    Raises RuntimeError if crhelper is not of the pinned version: it is part of the asset, so it
+    decides the asset's hash and how the function behaves.
     """
     return lambda_.Code.from_asset(
         str(_source()),
@@ -70,14 +70,12 @@ def _source() -> Path:
 
 
 def _crhelper() -> list[PackagePath]:
-    needed = f"cdk-workmail needs crhelper {CRHELPER_VERSION}, which goes into its function's asset"
-    install = f"pip install crhelper=={CRHELPER_VERSION}"
-    try:
-        crhelper = distribution("crhelper")
-    except PackageNotFoundError as error:
-        raise RuntimeError(f"{needed}, and none is installed: {install}") from error
+    crhelper = distribution("crhelper")
     if crhelper.version != CRHELPER_VERSION:
-        raise RuntimeError(f"{needed}, got {crhelper.version}: {install}")
+        raise RuntimeError(
+            f"cdk-workmail needs crhelper {CRHELPER_VERSION}, which goes into its function's "
+            f"asset, got {crhelper.version}: pip install crhelper=={CRHELPER_VERSION}"
+        )
     return [file for file in crhelper.files or () if _is_shipped(file)]
 
 

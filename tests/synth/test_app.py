@@ -1,0 +1,107 @@
+"""The example app, run as the CLI and as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.synth.conftest import ROOT
+from tests.synth.roster import ORGANIZATION, REGISTRATION
+
+CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+ALICE = {"entity_id": "alice", "email": "alice@example.com"}
+
+
+def run_app(tmp_path: Path, environment: dict[str, str], mailboxes: Path) -> tuple[str, Path]:
+    """What the app says on standard error, and the folder of its assembly."""
+    assembly = tmp_path / "cdk.out"
+    context = {"mailboxes": str(mailboxes)}
+    done = subprocess.run(
+        [sys.executable, ROOT / "app.py"],
+        cwd=tmp_path,
+        env=environment | {"CDK_OUTDIR": str(assembly), "CDK_CONTEXT_JSON": json.dumps(context)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0) == (assembly / "manifest.json").exists()
+    return done.stderr, assembly
+
+
+def written(tmp_path: Path, declared: Any) -> Path:
+    path = tmp_path / "mailboxes.json"
+    path.write_text(json.dumps(declared))
+    return path
+
+
+def test_the_cli_synthesizes_the_example_as_it_is(tmp_path: Path, isolated: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["node", CDK, "synth", "--quiet", "--no-notices", "--output", tmp_path / "cdk.out"],
+        cwd=ROOT,
+        env=isolated | {"AWS_REGION": "eu-west-1"},
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "feature flag" not in said
+    assert "March 31, 2027" in said
+    template = json.loads((tmp_path / "cdk.out" / "WorkMailMailboxes.template.json").read_text())
+    entities = [
+        resource["Properties"]["EntityId"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == REGISTRATION
+    ]
+    assert entities == ["alice", "team", "board-room"]
+
+
+def test_the_file_says_where_the_organization_is(tmp_path: Path, isolated: dict[str, str]) -> None:
+    mailboxes = written(
+        tmp_path,
+        {
+            "organization_id": ORGANIZATION,
+            "organization_region": "eu-west-1",
+            "mailboxes": {"Alice": ALICE},
+        },
+    )
+    elsewhere = isolated | {"CDK_DEFAULT_REGION": "eu-central-1"}
+    _, assembly = run_app(tmp_path, elsewhere, mailboxes)
+    template = (assembly / "WorkMailMailboxes.template.json").read_text()
+    assert '"OrganizationRegion": "eu-west-1"' in template
+
+
+@pytest.mark.parametrize(
+    ("declared", "complaint"),
+    [
+        ({"mailboxes": {}}, "the key 'organization_id' is missing"),
+        ({"organization_id": ORGANIZATION}, "the key 'mailboxes' is missing"),
+        ({"organization_id": ORGANIZATION, "mailboxes": []}, "'list' object has no attribute"),
+        ({"organization_id": ORGANIZATION, "mailboxes": {"Alice": {}}}, "missing 2 required"),
+        (
+            {"organization_id": ORGANIZATION, "mailboxes": {"Alice": ALICE | {"name": "x"}}},
+            "got an unexpected keyword argument 'name'",
+        ),
+        (
+            {"organization_id": "m-1", "mailboxes": {"Alice": ALICE}},
+            "WorkMailMailboxes/Alice: organization_id must be ",
+        ),
+    ],
+)
+def test_a_wrong_file_is_one_line(
+    declared: object, complaint: str, tmp_path: Path, isolated: dict[str, str]
+) -> None:
+    said, _ = run_app(tmp_path, isolated, written(tmp_path, declared))
+    (line,) = said.strip().splitlines()
+    assert line.startswith(f"{tmp_path / 'mailboxes.json'}: ")
+    assert complaint in line
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, isolated: dict[str, str]) -> None:
+    said, _ = run_app(tmp_path, isolated, tmp_path / "nobody.json")
+    assert said.count("\n") == 1
+    assert "No such file" in said
+    assert "nobody.json" in said

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from aws_cdk import App, CfnParameter, Environment, Fn, NestedStack, Stack, Stage
+from aws_cdk import aws_logs as logs
+from aws_cdk.assertions import Template
+
+from cdk_workmail import WorkMailProvider
+from tests.synth.roster import (
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    REGISTRATION,
+    new_stack,
+    only,
+    register,
+    resources,
+)
+
+POLICY = "AWS::IAM::Policy"
+OWN_STACK = {"Ref": "AWS::StackId"}
+LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+STACK_ACTIONS = {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
+WORKMAIL_ACTIONS = {
+    "workmail:RegisterToWorkMail",
+    "workmail:DeregisterFromWorkMail",
+    "workmail:UpdatePrimaryEmailAddress",
+    "workmail:DescribeUser",
+    "workmail:DescribeGroup",
+    "workmail:DescribeResource",
+    "workmail:DescribeEntity",
+    "workmail:DescribeOrganization",
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(stack: Stack) -> Iterator[tuple[set[str], list[Any]]]:
+    """Actions and resources of each statement of each policy in the template, wherever it is."""
+
+    def walk(value: Any) -> Iterator[tuple[set[str], list[Any]]]:
+        if isinstance(value, list):
+            for item in value:
+                yield from walk(item)
+        elif isinstance(value, dict):
+            if "Effect" in value and "Principal" not in value:
+                assert value.keys() == {"Action", "Effect", "Resource"}
+                assert value["Effect"] == "Allow"
+                yield set(as_list(value["Action"])), as_list(value["Resource"])
+            for item in value.values():
+                yield from walk(item)
+
+    yield from walk(Template.from_stack(stack).to_json())
+
+
+def organizations(stack: Stack) -> dict[str, dict[str, Any]]:
+    """The policies with WorkMail actions, by logical id."""
+    return {
+        id: policy
+        for id, policy in resources(stack, POLICY).items()
+        if "workmail:" in json.dumps(policy["Properties"]["PolicyDocument"])
+    }
+
+
+def test_the_role_may_do_exactly_what_the_function_does() -> None:
+    stack = new_stack(env=Environment(account="111111111111", region="us-east-1"))
+    provider = register(stack).provider
+    log = stack.resolve(provider.function.log_group.log_group_arn)
+    arn = f":workmail:us-east-1:111111111111:organization/{ORGANIZATION}"
+    partition = {"Ref": "AWS::Partition"}
+    expected = [
+        (LOG_ACTIONS, [log]),
+        (STACK_ACTIONS, [OWN_STACK]),
+        (WORKMAIL_ACTIONS, [{"Fn::Join": ["", ["arn:", partition, arn]]}]),
+    ]
+    granted = list(statements(stack))
+    assert len(granted) == len(expected)
+    for statement in expected:
+        assert statement in granted
+
+
+def test_nothing_is_granted_by_wildcard_or_managed_policy() -> None:
+    app = App()
+    stack = Stack(app, "Mail")
+    register(stack)
+    nested = NestedStack(stack, "Nested")
+    register(nested, provider=WorkMailProvider(stack, "Shared"))
+    other = Stack(app, "Other")
+    register(other, organization_region="eu-west-1")
+    for each in (stack, nested, other):
+        granted = list(statements(each))
+        assert granted
+        for actions, arns in granted:
+            assert not any("*" in action for action in actions)
+            assert "*" not in json.dumps(arns)
+        assert "ManagedPolic" not in json.dumps(Template.from_stack(each).to_json())
+
+
+def test_the_role_is_lambdas_alone() -> None:
+    stack = new_stack()
+    register(stack)
+    role = only(resources(stack, "AWS::IAM::Role"))["Properties"]
+    assert [
+        (statement["Principal"], statement["Action"])
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+    ] == [({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")]
+    assert role["Description"]
+
+
+def test_a_given_log_group_is_the_one_written_to() -> None:
+    stack = new_stack()
+    group = logs.LogGroup(stack, "Log")
+    WorkMailProvider(stack, "Provider", log_group=group)
+    assert list(statements(stack)) == [(LOG_ACTIONS, [stack.resolve(group.log_group_arn)])]
+
+
+def test_the_organizations_region_is_in_its_arn() -> None:
+    stack = new_stack()
+    register(stack, organization_region="eu-west-1")
+    policy = only(organizations(stack))
+    arn = policy["Properties"]["PolicyDocument"]["Statement"][0]["Resource"]["Fn::Join"][1]
+    assert arn[2] == ":workmail:eu-west-1:"
+
+
+def test_each_organization_has_a_policy_that_its_registrations_depend_on() -> None:
+    stack = new_stack()
+    register(stack, "Alice")
+    register(stack, "Bob")
+    register(stack, "Carol", organization_id=OTHER_ORGANIZATION)
+    policies = organizations(stack)
+    assert len(policies) == 2
+    for registration in resources(stack, REGISTRATION).values():
+        (policy,) = registration["DependsOn"]
+        assert registration["Properties"]["OrganizationId"] in json.dumps(policies[policy])
+
+
+def test_registrations_also_wait_for_the_stacks_policy_and_the_invocation_settings() -> None:
+    stack = new_stack()
+    register(stack)
+    everything = Template.from_stack(stack).to_json()["Resources"]
+
+    def depends_on(id: str) -> set[str]:
+        direct = as_list(everything[id].get("DependsOn", []))
+        return set(direct).union(*(depends_on(each) for each in direct))
+
+    (registration,) = resources(stack, REGISTRATION)
+    types = [everything[id]["Type"] for id in depends_on(registration)]
+    assert types.count(POLICY) == 3
+    assert "AWS::Lambda::EventInvokeConfig" in types
+
+
+def test_the_function_does_not_wait_for_the_organizations() -> None:
+    stack = new_stack()
+    register(stack)
+    function = only(resources(stack, "AWS::Lambda::Function"))
+    assert not set(function["DependsOn"]) & organizations(stack).keys()
+
+
+def test_a_nested_stack_reads_itself_and_its_root() -> None:
+    root = new_stack()
+    nested = NestedStack(NestedStack(root, "Middle"), "Nested")
+    register(nested)
+    granted = [item for item in statements(nested) if item[0] & STACK_ACTIONS]
+    ((own, own_arns), (above, above_arns)) = granted
+    assert (own, own_arns) == (STACK_ACTIONS, [OWN_STACK])
+    assert above == {"cloudformation:DescribeStacks"}
+    parameter = above_arns[0]["Ref"]
+    middle = only(resources(root, "AWS::CloudFormation::Stack"))["Properties"]["Parameters"]
+    assert middle[parameter] == OWN_STACK
+
+
+def test_a_stack_that_shares_a_provider_brings_its_own_policies() -> None:
+    app = App()
+    shared = Stack(app, "Shared")
+    provider = WorkMailProvider(shared, "Provider")
+    consumers = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
+    for stack in consumers:
+        register(stack, provider=provider)
+    assert list(statements(shared)) == [
+        (LOG_ACTIONS, [shared.resolve(provider.function.log_group.log_group_arn)])
+    ]
+    names = []
+    for stack in consumers:
+        assert (STACK_ACTIONS, [OWN_STACK]) in list(statements(stack))
+        (registration,) = resources(stack, REGISTRATION).values()
+        assert set(registration["DependsOn"]) == organizations(stack).keys()
+        names += [
+            policy["Properties"]["PolicyName"] for policy in resources(stack, POLICY).values()
+        ]
+    # On one role, a policy overwrites another of the same name.
+    assert len(set(names)) == len(names) == 6
+    assert max(map(len, names)) <= 128
+
+
+def test_the_stages_of_a_pipeline_have_the_same_logical_ids() -> None:
+    app = App()
+    templates = []
+    for name in ("Beta", "Production"):
+        stack = Stack(Stage(app, name), "Mail")
+        register(stack, "Alice")
+        register(stack, "Bob", provider=WorkMailProvider(stack, "Provider"))
+        templates.append(sorted(Template.from_stack(stack).to_json()["Resources"]))
+    assert templates[0] == templates[1]
+
+
+def test_policies_of_token_organizations_keep_their_ids() -> None:
+    ids = []
+    for earlier in range(3):
+        stack = new_stack()
+        for number in range(earlier):
+            # Tokens are numbered as they are made.
+            assert CfnParameter(stack, f"Earlier{number}").value_as_string
+        organization = CfnParameter(stack, "Organization").value_as_string
+        register(stack, organization_id=organization)
+        ids.append(list(organizations(stack)))
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_tokens_that_are_alike_share_a_policy_and_a_statement() -> None:
+    stack = new_stack()
+    for id in ("Alice", "Bob"):
+        register(stack, id, organization_id=Fn.import_value("Organization"))
+    policy = only(organizations(stack))
+    assert len(policy["Properties"]["PolicyDocument"]["Statement"]) == 1
+
+
+def test_tokens_that_are_only_alike_until_deployed_are_both_granted() -> None:
+    app = App()
+    mail = Stack(app, "Mail")
+    for id in ("One", "Two"):
+        organization = CfnParameter(Stack(app, id), "Organization").value_as_string
+        register(mail, f"Alice{id}", organization_id=organization)
+    granted = [arns for actions, arns in statements(mail) if actions == WORKMAIL_ACTIONS]
+    text = json.dumps(granted)
+    assert "One:Exports" in text
+    assert "Two:Exports" in text

@@ -1,0 +1,55 @@
+"""What others check about templates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, NestedStack, Stack, Validations
+from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks
+from cfnlint import ManualArgs  # type: ignore[import-untyped]
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+
+from cdk_workmail import WorkMailProvider
+from tests.synth.roster import OTHER_ORGANIZATION, register
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every kind of stack: its own function, nested, shared, and several organizations."""
+    folder = tmp_path_factory.mktemp("rules")
+    app = App(outdir=str(folder))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    stack = Stack(app, "Mail")
+    register(stack, "Alice")
+    register(stack, "Bob", organization_id=OTHER_ORGANIZATION, organization_region="eu-west-1")
+    shared = WorkMailProvider(stack, "Shared", reserved_concurrent_executions=2)
+    register(NestedStack(stack, "Nested"), provider=shared)
+    register(NestedStack(stack, "Alone"))
+    register(Stack(app, "Other"), provider=shared)
+    # Raises at the first finding that nobody acknowledged, and nothing is acknowledged here.
+    app.synth()
+    return folder
+
+
+def test_cdk_nag_has_no_findings(assembly: Path) -> None:
+    assert json.loads((assembly / "validation-report.json").read_text())["pluginReports"] == []
+
+
+def test_cdk_nag_would_find_something() -> None:
+    app = App()
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    s3.Bucket(Stack(app, "Mail"), "Bucket")
+    with pytest.raises(RuntimeError, match=r"AwsSolutions::AwsSolutions-S1"):
+        app.synth()
+
+
+def test_cfn_lint_has_no_findings(assembly: Path) -> None:
+    templates = sorted(assembly.glob("*.template.json"))
+    assert len(templates) == 4
+    # The CDK makes each function depend on its role although it refers to it already.
+    config = ManualArgs(ignore_checks=["W3005"])
+    found = [str(match) for template in templates for match in lint_file(template, config)]
+    assert found == []
