@@ -9,7 +9,9 @@ import signal
 import sys
 from types import FrameType
 
+from .bootstrap import BootstrapError
 from .embedded import LocalAws
+from .ministack import MiniStackError
 from .sample import sample_organization
 
 
@@ -51,7 +53,10 @@ def main(arguments: list[str]) -> None:
     parsed = parser.parse_args(arguments)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, _stop)
-    parsed.run(parsed)
+    try:
+        parsed.run(parsed)
+    except (BootstrapError, MiniStackError) as error:
+        sys.exit(str(error))
 
 
 def _stop(signal_number: int, _frame: FrameType | None) -> None:

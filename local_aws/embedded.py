@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,7 @@ class LocalAws:
         self.workmail = WorkMail(behaviour=behaviour, region=region, account_id=ACCOUNT_ID)
         self._enforce_iam = enforce_iam
         self._clients: dict[tuple[str, str], Any] = {}
+        self._making_client = threading.Lock()
         self._running = ExitStack()
 
     def start(self) -> None:
@@ -116,9 +118,10 @@ class LocalAws:
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of the embedded AWS; each is made once and closed by `close()`."""
         key = (service, region or self.region)
-        if key not in self._clients:
-            self._clients[key] = self._new_client(*key)
-        return self._clients[key]
+        with self._making_client:  # the threads of the local WorkMail ask IAM
+            if key not in self._clients:
+                self._clients[key] = self._new_client(*key)
+            return self._clients[key]
 
     def _new_client(self, service: str, region: str) -> Any:
         is_workmail = service == "workmail"

@@ -14,7 +14,8 @@ class RoleAuthorizer:
 
     MiniStack derives a function's access key from the ARNs of function and role, so the role
     of a key never changes and is remembered. Its policies do change, in every deployment: they
-    are evaluated anew for each call.
+    are evaluated anew for each call. Functions of other Regions than the client's are unknown,
+    and so not allowed anything.
     """
 
     def __init__(self, client: Callable[[str], Any]) -> None:

@@ -50,6 +50,7 @@ class MiniStack:
         self._enforce_iam = enforce_iam
         self._function_environment = function_environment
         self._log = folder / "ministack.log"
+        self._temporary = folder / "tmp"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -59,6 +60,7 @@ class MiniStack:
 
     def start(self) -> None:
         """Return when it answers; MiniStackError if it ends, or stays silent for a minute."""
+        self._temporary.mkdir()
         # The socket is ours from here on, so that no other process gets the port in between.
         with socket.create_server(("127.0.0.1", 0)) as listener, self._log.open("wb") as log:
             self._port = listener.getsockname()[1]
@@ -110,15 +112,14 @@ class MiniStack:
     def _environment(self) -> dict[str, str]:
         """Nothing of AWS_*, certificates or accounts is inherited: it would replace ours."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        temporary = self._folder / "tmp"
-        temporary.mkdir()
+        temporary = str(self._temporary)
         return {
             **inherited,
             **self._function_environment,
             "HOME": str(self._folder),
-            "TMPDIR": str(temporary),
-            "STATE_DIR": str(temporary),
-            "S3_DATA_DIR": str(temporary),
+            "TMPDIR": temporary,
+            "STATE_DIR": temporary,
+            "S3_DATA_DIR": temporary,
             "GATEWAY_PORT": str(self._port),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_REGION": self._region,

@@ -152,6 +152,8 @@ def test_a_new_entity_is_found_later(workmail: WorkMail, org: str, clock: Clock)
         register(workmail, org, "carol", "carol@example.com")
     with pytest.raises(WorkMailError, match="EntityNotFoundException"):
         described(workmail, org, "carol")
+    users = perform(workmail, "ListUsers", org)["Users"]
+    assert [user["Name"] for user in users] == ["alice", "bob"]
     clock.advance(20)
     register(workmail, org, "carol", "carol@example.com")
     assert described(workmail, org, "carol")["State"] == "ENABLED"

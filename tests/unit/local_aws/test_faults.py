@@ -141,6 +141,17 @@ def test_closing_the_server_ends_a_silence() -> None:
     assert threading.active_count() == before
 
 
+def test_closing_the_server_cuts_idle_connections() -> None:
+    before = threading.active_count()
+    server = WorkMailServer(WorkMail())
+    client = boto3_client(server.endpoint_url)
+    client.list_organizations()
+    assert threading.active_count() > before
+    server.close()
+    assert threading.active_count() == before
+    client.close()
+
+
 def test_a_fault_for_so_many_calls(workmail: WorkMail, org: str) -> None:
     workmail.faults.add("ListUsers", Failure("ThrottlingException"), times=2)
     workmail.faults.add("ListUsers", Failure("InternalServerError", 500), times=None)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,14 @@ def refuses(url: str) -> bool:
         return probe.connect_ex((parts.hostname, parts.port)) != 0
 
 
+def open_sockets() -> set[str]:
+    targets = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists this folder is closed by now
+            targets.add(str(descriptor.readlink()))
+    return {target for target in targets if target.startswith("socket:")}
+
+
 def processes_in(folder: Path) -> list[str]:
     """The commands of the processes that have this folder in their arguments."""
     found = []
@@ -58,7 +67,7 @@ def processes_in(folder: Path) -> list[str]:
 
 class TestStartAndStop:
     def test_nothing_is_left(self, temporary: Path) -> None:
-        threads = set(threading.enumerate())
+        threads, sockets = set(threading.enumerate()), open_sockets()
         with LocalAws() as local_aws:
             urls = [local_aws.endpoint_url, local_aws.workmail_endpoint_url]
             local_aws.client("s3").list_buckets()
@@ -70,6 +79,7 @@ class TestStartAndStop:
         assert not processes_in(temporary)
         assert not list(temporary.iterdir())
         assert set(threading.enumerate()) <= threads
+        assert open_sockets() <= sockets
         local_aws.close()
 
     def test_nothing_is_left_when_the_start_is_interrupted(
@@ -153,7 +163,10 @@ class TestCommandLine:
 
 
 class TestEnvironment:
-    def test_it_leads_a_subprocess_here(self, local_aws: LocalAws, temporary: Path) -> None:
+    def test_it_leads_a_subprocess_here(self, local_aws: LocalAws, tmp_path: Path) -> None:
+        config = tmp_path / ".aws" / "config"
+        config.parent.mkdir()
+        config.write_text("[default]\nrequest_checksum_calculation = never heard of\n")
         sample = sample_organization(local_aws.workmail)
         script = (
             "import boto3; "
@@ -165,7 +178,7 @@ class TestEnvironment:
         )
         ran = subprocess.run(
             [sys.executable, "-c", script],
-            env=local_aws.process_environment,
+            env={**local_aws.process_environment, "HOME": str(tmp_path)},
             stdout=subprocess.PIPE,
             text=True,
             check=True,

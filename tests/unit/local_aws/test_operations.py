@@ -298,6 +298,7 @@ class TestLists:
             OrganizationId=org, PaginationConfig={"PageSize": 3}
         )
         assert [len(page["Users"]) for page in pages] == [3, 3, 1]
+        assert "NextToken" not in client.list_users(OrganizationId=org, MaxResults=7)
         call = client.list_users
         code = code_of(call, OrganizationId=org, NextToken="made up")
         assert code == "InvalidParameterException"
