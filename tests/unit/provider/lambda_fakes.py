@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+
+from local_aws.certificate import Certificate
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:000000000000:stack/Mail/11111111-2222-3333-4444-5555"
 ORGANIZATION_ID = "m-0123456789abcdef0123456789abcdef"
@@ -74,8 +77,8 @@ class Mailbox:
 
 
 @contextmanager
-def cloudformation() -> Iterator[Mailbox]:
-    """A server that takes the answers."""
+def cloudformation(certificate: Certificate | None = None) -> Iterator[Mailbox]:
+    """A server that takes the answers, by HTTPS if it is given a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -96,7 +99,10 @@ def cloudformation() -> Iterator[Mailbox]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    mailbox = Mailbox(f"http://127.0.0.1:{server.server_port}/answer?{SECRET}")
+    scheme = "http"
+    if certificate:
+        scheme, server.socket = "https", tls(certificate).wrap_socket(server.socket, True)
+    mailbox = Mailbox(f"{scheme}://127.0.0.1:{server.server_port}/answer?{SECRET}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -105,3 +111,10 @@ def cloudformation() -> Iterator[Mailbox]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def tls(certificate: Certificate) -> ssl.SSLContext:
+    """What a server with this certificate wraps its socket with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    return context
