@@ -34,6 +34,9 @@ class WorkMailProvider(Construct):
     Raises ValueError for options that Lambda would refuse, or that leave too little time.
 
     AWS Lambda quotas: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    IAM quotas: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    Service tokens:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cfn-customresource.html
     """
 
     function: lambda_.Function

@@ -21,6 +21,13 @@ def test_a_stack_has_one_function() -> None:
     assert len(resources(stack, FUNCTION)) == 1
 
 
+def test_the_function_keeps_its_logical_id() -> None:
+    """CloudFormation refuses to update a custom resource whose function is another one."""
+    stack = new_stack()
+    register(stack)
+    assert list(resources(stack, FUNCTION)) == ["CustomWorkMailProviderFunctionD5A068A6"]
+
+
 def test_the_function_is_as_documented() -> None:
     stack = new_stack()
     register(stack)
