@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo up test lint types unit synth-tests local-tests format wheel clean
+.PHONY: help install demo up test lint types unit synth-tests local-tests long long format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,11 +42,15 @@ synth-tests: install ## templates, asset, wheel
 local-tests: install ## the real CLI and CloudFormation on the embedded AWS
 	pytest tests/local
 
+long: install ## the tests that take minutes and are not part of `make test`
+	pytest -m long
+
 format: install ## lets ruff mend what it can
 	ruff check --fix .
 	ruff format .
 
 wheel: install ## builds dist/*.whl
+	rm -rf build
 	python -m build --wheel
 
 clean: ## removes what the other targets made

@@ -1,4 +1,4 @@
-"""`python -m local_aws up`: the embedded AWS on the command line."""
+"""`python -m local_aws up` and `demo`: the embedded AWS on the command line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from types import FrameType
 
 from .bootstrap import BootstrapError
+from .demo import demo
 from .embedded import LocalAws
 from .ministack import MiniStackError
 from .sample import sample_organization
@@ -50,6 +51,8 @@ def main(arguments: list[str]) -> None:
         "--enforce-iam", action="store_true", help="let IAM policies decide what is allowed"
     )
     command.set_defaults(run=up)
+    command = commands.add_parser("demo", help="deploy, change and destroy the example app")
+    command.set_defaults(run=lambda _: sys.exit(demo()))
     parsed = parser.parse_args(arguments)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, _stop)

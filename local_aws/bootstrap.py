@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-STACK_NAME = "CDKToolkit"
-ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / ".local_aws"
+from .cdk_cli import CDK, ROOT, cli_environment
 
-_CLI = ROOT / "node_modules" / "aws-cdk"
+STACK_NAME = "CDKToolkit"
+CACHE = ROOT / ".local_aws"
 
 
 class BootstrapError(Exception):
@@ -43,7 +41,7 @@ def bootstrap(cloudformation: Any) -> None:
 def bootstrap_template() -> str:
     """The template of the CDK CLI in node_modules, kept in .local_aws for the next time."""
     try:
-        version = json.loads((_CLI / "package.json").read_text())["version"]
+        version = json.loads((CDK.parents[1] / "package.json").read_text())["version"]
     except FileNotFoundError as error:
         raise BootstrapError("the CDK CLI is not in node_modules: run `make install`") from error
     cached = CACHE / f"bootstrap-{version}.yaml"
@@ -53,11 +51,9 @@ def bootstrap_template() -> str:
 
 
 def _template_of_cli() -> str:
-    # Node is where the virtual environment has it, activated or not.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     shown = subprocess.run(
-        [str(_CLI / "bin" / "cdk"), "bootstrap", "--show-template", "--no-notices"],
-        env={**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
+        [str(CDK), "bootstrap", "--show-template", "--no-notices"],
+        env=cli_environment(os.environ),
         cwd=tempfile.gettempdir(),
         capture_output=True,
         text=True,

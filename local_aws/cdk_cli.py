@@ -28,20 +28,13 @@ def run_cdk(
 ) -> str:
     """What the CLI prints, each line also passed to `on_line` as it comes. Raises CdkError.
 
-    `environment` is the whole environment, as `LocalAws.process_environment` gives it; Node and
-    Python are those of the virtual environment, activated or not.
+    `environment` is the whole environment, as `LocalAws.process_environment` gives it.
     """
-    binaries = str(Path(sys.executable).parent)
     process = subprocess.Popen(
         [str(CDK), *arguments, "--no-notices", "--no-color"],
         cwd=folder,
-        env={
-            **environment,
-            "PATH": os.pathsep.join((binaries, environment.get("PATH", ""))),
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
-            "CDK_DISABLE_VERSION_CHECK": "true",
-            "CI": "true",  # everything on standard output
-        },
+        # With CI everything goes to standard output.
+        env={**cli_environment(environment), "CI": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -56,3 +49,14 @@ def run_cdk(
     if process.returncode != 0:
         raise CdkError(arguments, "".join(lines))
     return "".join(lines)
+
+
+def cli_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """With Node and Python of the virtual environment, activated or not, and no telemetry."""
+    binaries = str(Path(sys.executable).parent)
+    return {
+        **environment,
+        "PATH": os.pathsep.join((binaries, environment.get("PATH", ""))),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 
@@ -81,6 +81,7 @@ class Faults:
         self._orders: list[_Order] = []
         self._throttle: tuple[float, int] | None = None
         self._bucket: _Bucket | None = None
+        self._shared: tuple[Fault, float, Callable[[], float]] | None = None
 
     def add(
         self,
@@ -104,9 +105,15 @@ class Faults:
         with self._lock:
             self._throttle, self._bucket = (rate, burst), None
 
+    def share(self, fault: Fault, part: float, draw: Callable[[], float]) -> None:
+        """A fault for a `part` of all calls, 0 to 1; `draw` gives a number below 1 for each."""
+        with self._lock:
+            self._shared = (fault, part, draw)
+
     def clear(self) -> None:
         """Nothing goes wrong from now on."""
         with self._lock:
+            self._shared = None
             self.latency = 0.0
             self._orders.clear()
             self._throttle = self._bucket = None
@@ -123,6 +130,9 @@ class Faults:
                         if order.times == 0:
                             self._orders.remove(order)
                     return order.fault
+            if self._shared:
+                fault, part, draw = self._shared
+                return fault if draw() < part else None
             return None
 
     def _throttled(self, now: float) -> bool:

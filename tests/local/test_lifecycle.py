@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import CfnOutput, CfnResource, Stack
+from aws_cdk import CfnOutput, CfnResource, NestedStack, Stack
 from constructs import Construct
 
 from cdk_workmail import WorkMailRegistration
@@ -348,9 +349,69 @@ def test_an_address_in_use_names_its_holder(
     )
 
 
-def test_throttling_delays_a_deployment_and_does_not_fail_it(
-    pipeline: Pipeline, organization: Organization, local_aws: LocalAws
+class Child(NestedStack):
+    """A nested stack with one registration."""
+
+    def __init__(self, scope: Construct, organization: Organization) -> None:
+        super().__init__(scope, "Child")
+        register(self, "Alice", organization, "alice")
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize("in_update", [False, True])
+def test_a_nested_stack_whose_root_fails_leaves_enabled_what_it_found_enabled(
+    pipeline: Pipeline,
+    organization: Organization,
+    local_aws: LocalAws,
+    adopted: bool,
+    in_update: bool,
 ) -> None:
-    local_aws.workmail.faults.add(None, Failure("ThrottlingException"), times=4)
-    pipeline.deploy(lambda stack: register(stack, "Alice", organization, "alice"))
+    team: Define = lambda stack: register(stack, "Team", organization, "team")  # noqa: E731
+    if in_update:
+        pipeline.deploy(team)
+    if adopted:
+        enable(local_aws, organization, "alice")
+    before = mailbox_ids(organization)["alice"]
+
+    def define(stack: Stack) -> None:
+        child = Child(stack, organization)
+        register(stack, "Fails", organization, "bob", email="bob@no.example").node.add_dependency(
+            child
+        )
+
+    with pytest.raises(StackFailed, match="ROLLBACK_COMPLETE"):
+        pipeline.deploy(both(team, define))
+    assert organization.entity("alice").state == ("ENABLED" if adopted else "DISABLED")
+    if adopted:
+        assert deregistered(local_aws, organization).count("alice") == 0
+        assert mailbox_ids(organization)["alice"] == before
+
+
+def test_a_nested_stack_is_deployed_removed_and_destroyed(
+    pipeline: Pipeline, organization: Organization
+) -> None:
+    team: Define = lambda stack: register(stack, "Team", organization, "team")  # noqa: E731
+    pipeline.deploy(both(team, lambda stack: Child(stack, organization)))
     assert organization.entity("alice").state == "ENABLED"
+    pipeline.deploy(team)
+    assert organization.entity("alice").state == "DISABLED"
+    pipeline.deploy(both(team, lambda stack: Child(stack, organization)))
+    pipeline.destroy()
+    assert set(states(organization).values()) == {"DISABLED"}
+
+
+@pytest.mark.parametrize("size", [20, pytest.param(450, marks=pytest.mark.long)])
+def test_a_roster_is_deployed_while_three_calls_in_ten_are_throttled(
+    pipeline: Pipeline, organization: Organization, local_aws: LocalAws, size: int
+) -> None:
+    names = [f"user{number}" for number in range(size)]
+    for name in names:
+        organization.add_user(name)
+    draw = random.Random(450)
+    local_aws.workmail.faults.share(Failure("ThrottlingException"), 0.3, draw.random)
+    pipeline.deploy(lambda stack: [register(stack, name, organization, name) for name in names])
+    throttled = [c for c in local_aws.workmail.calls if c.error_code == "ThrottlingException"]
+    assert len(throttled) > size / 2
+    assert all(organization.entity(name).state == "ENABLED" for name in names)
+    pipeline.destroy()
+    assert set(states(organization).values()) == {"DISABLED"}
