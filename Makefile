@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo up test lint types unit synth-tests local-tests long long format wheel clean
+.PHONY: help install demo up test lint types unit synth-tests local-tests long documents errors format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,6 +44,12 @@ local-tests: install ## the real CLI and CloudFormation on the embedded AWS
 
 long: install ## the tests that take minutes and are not part of `make test`
 	pytest -m long
+
+documents: install ## writes anew what the documents show of templates and outcomes
+	WRITE_DOCUMENTS=1 pytest tests/synth/test_security_document.py
+
+errors: install ## writes docs/errors.md anew, from deployments that fail
+	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
 
 format: install ## lets ruff mend what it can
 	ruff check --fix .

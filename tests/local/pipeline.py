@@ -39,6 +39,11 @@ class Pipeline:
 
     def deploy(self, define: Define) -> None:
         """Deploys what `define` puts into the stack. Raises StackFailed."""
+        self.begin(define)
+        self.finish()
+
+    def begin(self, define: Define) -> None:
+        """Begins to deploy what `define` puts into the stack."""
         self._runs += 1
         template_url = self._publish(self._synthesize(define))
         exists = self.status() not in (None, "ROLLBACK_COMPLETE")
@@ -58,6 +63,9 @@ class Pipeline:
             WaiterConfig={"Delay": 0.05, "MaxAttempts": 400},
         )
         self._cloudformation.execute_change_set(StackName=self.stack_name, ChangeSetName=name)
+
+    def finish(self) -> None:
+        """Waits for the end of what `begin` began. Raises StackFailed."""
         status = self._wait_until_at_rest()
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise StackFailed(status, self.reasons())

@@ -400,7 +400,7 @@ def test_a_nested_stack_is_deployed_removed_and_destroyed(
     assert set(states(organization).values()) == {"DISABLED"}
 
 
-@pytest.mark.parametrize("size", [20, pytest.param(450, marks=pytest.mark.long)])
+@pytest.mark.parametrize("size", [10, pytest.param(450, marks=pytest.mark.long)])
 def test_a_roster_is_deployed_while_three_calls_in_ten_are_throttled(
     pipeline: Pipeline, organization: Organization, local_aws: LocalAws, size: int
 ) -> None:
