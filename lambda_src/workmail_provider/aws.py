@@ -47,8 +47,10 @@ _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
-def call(service: str, operation: str, method: Callable[..., Any], **parameters: Any) -> Any:
-    """The answer of one AWS call.
+def call(
+    service: str, operation: str, method: Callable[..., Any], on: str, **parameters: Any
+) -> Any:
+    """The answer of one AWS call; `on` tells in errors what it is about.
 
     Raises Unsettled for what may pass by itself, ServiceError for every other answer of the
     service, and Failure when the call could not be made at all.
@@ -63,24 +65,24 @@ def call(service: str, operation: str, method: Callable[..., Any], **parameters:
         if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
             raise Unsettled(
                 THROTTLING_EASED,
-                f"{action} is being throttled: deploy fewer at a time or try again later",
+                f"{action} is being throttled on {on}: deploy fewer at a time or try again later",
             ) from error
         if code in _DENIED:
             raise Unsettled(
                 PERMISSION_PROPAGATED,
-                f"the function's role may not call {action}: allow it (check the organization's "
-                "Region, permission boundaries and service control policies)",
+                f"the function's role may not call {action} on {on}: allow it (check its Region, "
+                "permission boundaries and SCPs)",
             ) from error
         if code in _BROKEN or status >= _SERVER_ERROR:
             raise Unsettled(
-                SERVICE_RECOVERED, f"{action} keeps failing with {code}: try again later"
+                SERVICE_RECOVERED, f"{action} keeps failing on {on} with {code}: try again later"
             ) from error
         raise ServiceError(action, code, message) from error
     except (BotoConnectionError, HTTPClientError) as error:
         raise Unsettled(
             SERVICE_RECOVERED,
-            f"{action} cannot be reached ({type(error).__name__}): check the organization's Region "
-            "and the network, then try again",
+            f"{action} cannot be reached for {on} ({type(error).__name__}): check the Region and "
+            "the network, then try again",
         ) from error
     except BotoCoreError as error:
-        raise Failure(f"{action} could not be called: {error}") from error
+        raise Failure(f"{action} could not be called on {on}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from workmail_provider.errors import Failure, ProviderError, Unsettled
@@ -134,9 +135,10 @@ class _Convergence:
         try:
             self._invocation.last_patience.persist(lambda: self._deregister_again(entity))
         except ProviderError as error:
-            raise Failure(
-                f"{entity} stays enabled and should not, deregister it by hand: {failure}"
-            ) from error
+            if not self._had_nothing_to_undo(error, entity):
+                raise Failure(
+                    f"{entity} stays enabled and should not, deregister it by hand: {failure}"
+                ) from error
 
     def _converge(self) -> Entity:
         while True:
@@ -211,16 +213,21 @@ class _Convergence:
 
     def _deregister_again(self, entity: Entity) -> None:
         """Asks without reading first: what was asked for a moment ago may not show yet."""
-        try:
+        with suppress(EntityNotFound, OrganizationGone):
             self._organization.deregister(entity)
-        except Unsettled as unsettled:
-            if unsettled.budget is not STATE_CHANGED or self._reads_enabled(entity):
-                raise
-        except (EntityNotFound, OrganizationGone):
-            return
 
-    def _reads_enabled(self, entity: Entity) -> bool:
-        return self._organization.read_again(entity).state is EntityState.ENABLED
+    def _had_nothing_to_undo(self, error: ProviderError, entity: Entity) -> bool:
+        """Whether WorkMail refused until the end, and to the end shows the entity as disabled.
+
+        Sooner than that a refusal can also come from a registration that is under way.
+        """
+        refused = error.__cause__
+        if not isinstance(refused, Unsettled) or refused.budget is not STATE_CHANGED:
+            return False
+        try:
+            return self._organization.read_again(entity).state is not EntityState.ENABLED
+        except ProviderError as unreadable:
+            return isinstance(unreadable, EntityNotFound | OrganizationGone)
 
     def _is_own(self, entity: Entity) -> bool:
         return RegistrationId.of(entity) == self._own

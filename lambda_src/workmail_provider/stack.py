@@ -57,13 +57,21 @@ class Stack:
 
     def _call(self, operation: str, method: Any, stack_id: str = "", **parameters: str) -> Any:
         stack_id = stack_id or self._id
+        stack = f"stack {_name(stack_id)}"
         try:
-            return call("cloudformation", operation, method, StackName=stack_id, **parameters)
+            return call(
+                "cloudformation", operation, method, stack, StackName=stack_id, **parameters
+            )
         except ServiceError as error:
             raise Failure(
-                f"stack {stack_id} could not be read, so nothing was changed: {error.code}: "
-                f"{error.message}"
+                f"{stack} could not be read, so nothing was changed: look at it in CloudFormation, "
+                f"then try again ({error.code}: {error.message})"
             ) from error
+
+
+def _name(stack_id: str) -> str:
+    """The name in a stack's ARN, which is too long for a sentence."""
+    return stack_id.partition(":stack/")[2].partition("/")[0] or stack_id
 
 
 def _began_at(stack: StackTypeDef) -> datetime:

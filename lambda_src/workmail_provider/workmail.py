@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
 
 _NOT_FOUND = "EntityNotFoundException"
-_ORGANIZATION_NOT_FOUND = "OrganizationNotFoundException"
-_ORGANIZATION_STATE = "OrganizationStateException"
 _RESOURCE_ID_PREFIX = "r-"
 
 
@@ -39,6 +37,7 @@ class Organization:
     def __init__(self, client: WorkMailClient, organization_id: str) -> None:
         self._client = client
         self._id = organization_id
+        self._name = f"organization {organization_id}"
 
     def check_literals(self, entity_id: str, email: str) -> None:
         """Raises Failure for a value that no entity or address can have, before anything is asked.
@@ -123,11 +122,13 @@ class Organization:
             # to nothing that would touch a mailbox.
             if error.code in (_NOT_FOUND, "UnsupportedOperationException"):
                 return None
-            raise Failure(_unexpected(error, f"{kind.lower()} {entity_id}", self._id)) from error
+            raise Failure(
+                _unexpected(error, f"{kind.lower()} {entity_id} of {self._name}")
+            ) from error
         canonical_id = answer.get(id_name)
         if not canonical_id:
             raise Failure(
-                f"WorkMail described {kind.lower()} {entity_id} of organization {self._id} without "
+                f"WorkMail described {kind.lower()} {entity_id} of {self._name} without "
                 "an id: try again, and tell AWS support if it stays"
             )
         return Entity(
@@ -142,15 +143,29 @@ class Organization:
 
     def _call(self, operation: str, method: Any, **parameters: str) -> Any:
         try:
-            return call("workmail", operation, method, OrganizationId=self._id, **parameters)
+            return call(
+                "workmail", operation, method, self._name, OrganizationId=self._id, **parameters
+            )
         except ServiceError as error:
-            if error.code == _ORGANIZATION_NOT_FOUND:
-                raise OrganizationGone(
-                    f"organization {self._id} does not exist in {self._client.meta.region_name}: "
-                    "check organization_id and organization_region"
-                ) from error
-            if error.code == _ORGANIZATION_STATE:
-                raise self._organization_state(error) from error
+            match error.code:
+                case "OrganizationNotFoundException":
+                    raise OrganizationGone(
+                        f"{self._name} does not exist in {self._client.meta.region_name}: "
+                        "check organization_id and organization_region"
+                    ) from error
+                case "OrganizationStateException":
+                    raise self._organization_state(error) from error
+                case "DirectoryUnavailableException":
+                    raise Unsettled(
+                        DIRECTORY_AVAILABLE,
+                        f"the directory behind {self._name} is not available: check it, then "
+                        "deploy again",
+                    ) from error
+                case "DirectoryServiceAuthenticationFailedException":
+                    raise Failure(
+                        f"the directory behind {self._name} refuses WorkMail's credentials: renew "
+                        "them there, then deploy again"
+                    ) from error
             raise
 
     def _organization_state(self, error: ServiceError) -> ProviderError:
@@ -160,17 +175,18 @@ class Organization:
                 "workmail",
                 "DescribeOrganization",
                 self._client.describe_organization,
+                self._name,
                 OrganizationId=self._id,
             )
         except ServiceError as further:
-            if further.code == _ORGANIZATION_NOT_FOUND:
-                return OrganizationGone(f"organization {self._id} does not exist")
-            return Failure(_unexpected(further, f"organization {self._id}", self._id))
+            if further.code == "OrganizationNotFoundException":
+                return OrganizationGone(f"{self._name} does not exist")
+            return Failure(_unexpected(further, self._name))
         state = answer.get("State", "unknown")
         if state.casefold() == "deleted":
-            return OrganizationGone(f"organization {self._id} is deleted")
+            return OrganizationGone(f"{self._name} is deleted")
         return Failure(
-            f"organization {self._id} is not active (state {state}): {error.message}: "
+            f"{self._name} is not active (state {state}): {error.message}: "
             "wait until it is, then deploy again"
         )
 
@@ -182,13 +198,13 @@ class Organization:
                 return self._address_in_use(entity, email)
             case "MailDomainNotFoundException":
                 return Failure(
-                    f"{domain} is not a domain of organization {self._id}: add it in WorkMail or "
+                    f"{domain} is not a domain of {self._name}: add it in WorkMail or "
                     "declare another address"
                 )
             case "MailDomainStateException":
                 return Unsettled(
                     DOMAIN_VERIFIED,
-                    f"{domain} is not verified in organization {self._id}: verify the domain in "
+                    f"{domain} is not verified in {self._name}: verify the domain in "
                     "WorkMail, then deploy again",
                 )
             case "EntityNotFoundException":
@@ -200,20 +216,9 @@ class Organization:
                     f"WorkMail refuses to change the state of {entity}: look at it in organization "
                     f"{self._id} ({error.message})",
                 )
-            case "DirectoryUnavailableException":
-                return Unsettled(
-                    DIRECTORY_AVAILABLE,
-                    f"the directory behind organization {self._id} is not available: check it, "
-                    "then deploy again",
-                )
-            case "DirectoryServiceAuthenticationFailedException":
-                return Failure(
-                    f"the directory behind organization {self._id} refuses WorkMail's credentials: "
-                    "renew them there, then deploy again"
-                )
             case "UnsupportedOperationException":
                 return Failure(
-                    f"the directory behind organization {self._id} is read-only: set the address "
+                    f"the directory behind {self._name} is read-only: set the address "
                     f"of {entity.name} there"
                 )
             case "InvalidParameterException":
@@ -221,7 +226,7 @@ class Organization:
                     f"WorkMail does not accept {email} for {entity}: correct entity_id or email "
                     f"({error.message})"
                 )
-        return Failure(_unexpected(error, str(entity), self._id))
+        return Failure(_unexpected(error, f"{entity} of {self._name}"))
 
     def _address_in_use(self, entity: Entity, email: str) -> ProviderError:
         holder = "another entity"
@@ -231,6 +236,7 @@ class Organization:
                 "workmail",
                 "DescribeEntity",
                 self._client.describe_entity,
+                self._name,
                 OrganizationId=self._id,
                 Email=email,
             )
@@ -266,8 +272,6 @@ def not_found_sentence(entity: str, organization_id: str) -> str:
     )
 
 
-def _unexpected(error: ServiceError, what: str, organization_id: str) -> str:
-    return (
-        f"{error.operation} failed on {what} of organization {organization_id}: {error.code}: "
-        + (error.message or "WorkMail gives no more detail")
-    )
+def _unexpected(error: ServiceError, what: str) -> str:
+    detail = error.message or "WorkMail gives no more detail"
+    return f"{error.operation} failed on {what}: look at it in WorkMail ({error.code}: {detail})"

@@ -126,6 +126,14 @@ class TestConverging:
         world.organization.domain("example.com").verified_at = world.now + 60
         assert world.send("Create")["Status"] == "SUCCESS"
 
+    @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
+    def test_a_directory_that_a_read_cannot_reach_is_waited_for(
+        self, world: World, request_type: str
+    ) -> None:
+        world.workmail.faults.add("DescribeUser", Failure("DirectoryUnavailableException"), times=9)
+        own = None if request_type == "Create" else world.registration_id(world.alice)
+        assert world.send(request_type, own)["Status"] == "SUCCESS"
+
     def test_old_properties_are_not_looked_at(self, world: World) -> None:
         world.enable("alice", "alice@example.com")
         answer = world.send("Update", world.registration_id(world.alice))
@@ -248,6 +256,17 @@ class TestFailing:
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", own)
         assert states(world)["bob"] == "DISABLED"
         assert "stays enabled" not in answer["Reason"]
+
+    def test_a_stranger_that_is_just_being_enabled_is_disabled_a_moment_later(
+        self, world: World
+    ) -> None:
+        world.enable("alice", "alice@example.com")
+        world.workmail.behaviour = Behaviour(settle_delay=1000)
+        world.workmail.faults.add("DeregisterFromWorkMail", Failure("EntityStateException"))
+        own = world.registration_id(world.alice)
+        answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
+        assert "still reads DISABLED" in answer["Reason"]
+        assert states(world)["bob"] == "DISABLED"
 
     def test_a_stranger_that_cannot_be_disabled_is_named(self, world: World) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=1000)
@@ -444,8 +463,8 @@ class TestDeleting:
         answer = world.send("Delete", own)
         assert answer["Status"] == "FAILED"
         assert (
-            "could not be read, so nothing was changed: ValidationError: no stack"
-            in (answer["Reason"])
+            "stack Mail could not be read, so nothing was changed: look at it in CloudFormation, "
+            "then try again (ValidationError: no stack)" in answer["Reason"]
         )
         assert world.alice.state == "ENABLED"
 
@@ -536,6 +555,25 @@ class TestSentences:
         assert answer["Status"] == "FAILED"
         assert said in answer["Reason"]
         assert answer["PhysicalResourceId"] == world.registration_id(world.alice)
+
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            ("DirectoryServiceAuthenticationFailedException", "refuses WorkMail's credentials"),
+            ("DirectoryUnavailableException", "is not available: check it"),
+            ("OrganizationNotFoundException", "does not exist in us-east-1"),
+            ("InvalidParameterException", "failed on user alice of organization"),
+            ("ThrottlingException", f"is being throttled on organization {ORGANIZATION_ID}: "),
+            ("AccessDeniedException", "may not call workmail:DescribeUser on organization m-"),
+        ],
+    )
+    def test_each_exception_of_a_read_has_its_sentence(
+        self, world: World, code: str, said: str
+    ) -> None:
+        world.workmail.faults.add("DescribeUser", Failure(code), times=None)
+        answer = world.send("Create")
+        assert said in answer["Reason"]
+        assert answer["PhysicalResourceId"] == NEVER_CREATED
 
     def test_who_holds_an_address_is_told(self, world: World) -> None:
         world.enable("bob", "alice@example.com")
