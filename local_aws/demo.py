@@ -27,6 +27,7 @@ class Demo:
         self._local_aws = local_aws
         self._console = console
         self._mailboxes = folder / "mailboxes.json"
+        self._output = folder / "cdk.out"
         self._declared = json.loads((ROOT / "mailboxes.json").read_text())
 
     def run(self) -> None:
@@ -47,7 +48,7 @@ class Demo:
 
         self._deploy("Remove the room's registration and deploy again", sample, remove_board_room)
         with self._step("Destroy the stack"):
-            self._cdk("destroy", "--force")
+            self._cdk("destroy", "--force", f"--app={self._output}")
         self._show("In the end", sample)
 
     def _deploy(
@@ -59,16 +60,19 @@ class Demo:
         with self._step(title):
             change(self._declared["mailboxes"])
             self._mailboxes.write_text(json.dumps(self._declared))
-            self._cdk("deploy", "--require-approval=never", "--method=direct")
+            self._cdk(
+                "deploy",
+                "--require-approval=never",
+                "--method=direct",
+                f"--context=mailboxes={self._mailboxes}",
+                f"--output={self._output}",
+            )
         self._show("Now", sample)
 
     def _cdk(self, command: str, *arguments: str) -> None:
-        output = self._mailboxes.parent / "cdk.out"
         run_cdk(
             command,
             *arguments,
-            f"--context=mailboxes={self._mailboxes}",
-            f"--output={output}",
             environment=self._local_aws.process_environment,
             on_line=self._follow,
         )
@@ -80,7 +84,8 @@ class Demo:
         columns = [column.strip() for column in line.split(" | ")]
         if len(columns) == 6 and columns[4].startswith("Custom::"):
             status, name = columns[3], columns[5].partition(" (")[0]
-            self._say(f"    {status:<20} {name}")
+            if not status.endswith("_IN_PROGRESS"):
+                self._say(f"    {status:<20} {name}")
 
     def _show(self, title: str, sample: SampleOrganization) -> None:
         workmail = self._local_aws.client("workmail")
