@@ -33,8 +33,8 @@ lint: install ## ruff: rules and formatting
 types: install ## mypy, strict
 	mypy
 
-unit: install ## the function and the local WorkMail, without processes
-	pytest tests/unit
+unit: install ## the function and the local WorkMail, without processes; every fault at every call
+	pytest tests/unit tests/faults
 
 synth-tests: install ## templates, asset, wheel
 	pytest tests/synth
@@ -46,7 +46,7 @@ long: install ## the tests that take minutes and are not part of `make test`
 	pytest -m long
 
 documents: install ## writes anew what the documents show of templates and outcomes
-	WRITE_DOCUMENTS=1 pytest tests/synth/test_security_document.py
+	WRITE_DOCUMENTS=1 pytest tests/synth/test_security_document.py tests/faults/test_matrix.py
 
 errors: install ## writes docs/errors.md anew, from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py

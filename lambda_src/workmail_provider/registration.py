@@ -151,10 +151,11 @@ class _Convergence:
                 self._record("done", why, entity)
                 return entity
             if step in self._asked:
+                email = f" with address {entity.email}" if entity.email else ""
                 raise Unsettled(
                     STATE_CHANGED,
-                    f"{entity} of organization {entity.organization_id} still reads {entity.state} "
-                    f"with address {entity.email}: look at it in WorkMail, then deploy again",
+                    f"{entity} of organization {entity.organization_id} still reads {entity.state}"
+                    f"{email}: look at it in WorkMail, then deploy again",
                 )
             self._ask(step, entity)
             self._asked.add(step)

@@ -234,7 +234,7 @@ class TestFailing:
         own = world.registration_id(world.alice)
         world.workmail.behaviour = Behaviour(settle_delay=1000)
         answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
-        assert "still reads DISABLED" in answer["Reason"]
+        assert "still reads DISABLED: look at it in WorkMail" in answer["Reason"]
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", own)
         assert states(world) == {
             "alice": "ENABLED",

@@ -1,0 +1,188 @@
+"""The world of the unit tests with one more thing: a fault at the nth call of an operation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from tests.unit.provider.world import World, client_error
+
+OPERATIONS = {
+    "register_to_work_mail": "RegisterToWorkMail",
+    "deregister_from_work_mail": "DeregisterFromWorkMail",
+    "update_primary_email_address": "UpdatePrimaryEmailAddress",
+    "describe_user": "DescribeUser",
+    "describe_group": "DescribeGroup",
+    "describe_resource": "DescribeResource",
+    "describe_entity": "DescribeEntity",
+    "describe_organization": "DescribeOrganization",
+    "describe_stacks": "DescribeStacks",
+    "list_stack_resources": "ListStackResources",
+}
+STACK_OPERATIONS = ("DescribeStacks", "ListStackResources")
+CHANGES = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
+MESSAGE = "This error was ordered by a test."
+
+
+class Kind(StrEnum):
+    """What the contract says of a fault."""
+
+    SETTLES = "settles by itself: waited for"
+    STATE = "the state may be about to change: looked at again"
+    NOT_THERE = "not there: waited for by Create and Update, the end of a Delete"
+    NO_ORGANIZATION = "no organization: final, and the end of a Delete"
+    FINAL = "final: fails at once"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a call ends in; `after_work`: though WorkMail did what it was asked."""
+
+    name: str
+    kind: Kind
+    error: Callable[[str], Exception]
+    after_work: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """A fault at the nth call of an operation, and at so many more of them; None is for ever."""
+
+    operation: str
+    occurrence: int
+    fault: Fault
+    times: int | None
+
+    def fits(self, operation: str, occurrence: int) -> bool:
+        return (
+            operation == self.operation
+            and occurrence >= self.occurrence
+            and (self.times is None or occurrence < self.occurrence + self.times)
+        )
+
+
+@dataclass(frozen=True)
+class Made:
+    """One call that was made: an operation, which of its calls, and for which entity."""
+
+    operation: str
+    occurrence: int
+    entity_id: str
+
+
+class FaultyWorld(World):
+    """A world in which one order of faults holds."""
+
+    def __init__(self, order: Order | None) -> None:
+        super().__init__()
+        self.made: list[Made] = []
+        self.silence = 0.0
+        self._order = order
+        self._count: Counter[str] = Counter()
+
+    def _client(self, service: str, region: str | None) -> Any:
+        return _Wire(self, super()._client(service, region))
+
+    def perform(self, operation: str, work: Callable[[], Any], entity_id: str) -> Any:
+        self._count[operation] += 1
+        occurrence = self._count[operation]
+        self.made.append(Made(operation, occurrence, entity_id))
+        order = self._order
+        if order is None or not order.fits(operation, occurrence):
+            return work()
+        if order.fault.after_work:
+            work()
+        self.now += order.fault.seconds
+        self.silence += order.fault.seconds
+        raise order.fault.error(operation)
+
+
+class _Wire:
+    def __init__(self, world: FaultyWorld, client: Any) -> None:
+        self._world = world
+        self._client = client
+        self.meta = getattr(client, "meta", None)
+
+    def __getattr__(self, method: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            entity_id = parameters.get("EntityId", "")
+            work = getattr(self._client, method)
+            return self._world.perform(OPERATIONS[method], lambda: work(**parameters), entity_id)
+
+        return call
+
+
+def faults_of(operation: str) -> list[Fault]:
+    """Each error that the service model documents for the operation, and what any call can meet."""
+    service = "cloudformation" if operation in STACK_OPERATIONS else "workmail"
+    model = botocore.session.get_session().get_service_model(service)
+    documented = {shape.name for shape in model.operation_model(operation).error_shapes}
+    if service == "cloudformation":
+        documented.add("ValidationError")  # what it gives for a stack that does not exist
+    faults = [_documented(operation, code) for code in sorted(documented)]
+    faults += EVERYWHERE
+    if operation in CHANGES:
+        faults += AFTER_WORK
+    return faults
+
+
+def _answered(code: str, status: int) -> Callable[[str], Exception]:
+    return lambda operation: client_error(operation, code, MESSAGE, status)
+
+
+def _unanswered(error: type[HTTPClientError]) -> Callable[[str], Exception]:
+    return lambda operation: error(endpoint_url="https://loopback")
+
+
+def _documented(operation: str, code: str) -> Fault:
+    return Fault(code, _kind(operation, code), _answered(code, 400))
+
+
+def _kind(operation: str, code: str) -> Kind:
+    match code:
+        case "MailDomainStateException" | "DirectoryUnavailableException":
+            return Kind.SETTLES
+        case "EntityStateException" | "EntityAlreadyRegisteredException":
+            return Kind.STATE
+        case "EntityNotFoundException":
+            return Kind.NOT_THERE
+        case "UnsupportedOperationException" if operation == "DescribeResource":
+            return Kind.NOT_THERE
+        case "OrganizationNotFoundException":
+            return Kind.NO_ORGANIZATION
+    return Kind.FINAL
+
+
+ACCESS_DENIED = Fault(
+    "AccessDeniedException", Kind.SETTLES, _answered("AccessDeniedException", 400)
+)
+EVERYWHERE = [
+    Fault("ThrottlingException", Kind.SETTLES, _answered("ThrottlingException", 400)),
+    Fault("TooManyRequestsException", Kind.SETTLES, _answered("TooManyRequestsException", 429)),
+    Fault("HTTP 500", Kind.SETTLES, _answered("InternalFailure", 500)),
+    Fault("HTTP 503", Kind.SETTLES, _answered("ServiceUnavailable", 503)),
+    Fault("HTTP 502 without a code", Kind.SETTLES, _answered("502", 502)),
+    Fault("no connection", Kind.SETTLES, _unanswered(ConnectTimeoutError), seconds=5),
+    Fault("connection dropped", Kind.SETTLES, _unanswered(ConnectionClosedError)),
+    Fault("no answer", Kind.SETTLES, _unanswered(ReadTimeoutError), seconds=20),
+    ACCESS_DENIED,
+]
+AFTER_WORK = [
+    Fault("HTTP 500 after the work", Kind.SETTLES, _answered("InternalFailure", 500), True),
+    Fault(
+        "connection dropped after the work", Kind.SETTLES, _unanswered(ConnectionClosedError), True
+    ),
+    Fault("no answer after the work", Kind.SETTLES, _unanswered(ReadTimeoutError), True, 20),
+]

@@ -1,0 +1,175 @@
+"""Every fault at every call of every event, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.faults.events import DISABLED, EVENTS, Event, Request
+from tests.faults.injection import ACCESS_DENIED, Fault, FaultyWorld, Made, Order, faults_of
+from tests.unit.provider.world import World
+from workmail_provider.answer import NEVER_CREATED
+
+ONCE = 1
+# Access that is denied passes within the minutes in which IAM propagates, not with the next call.
+UNTIL_IT_PASSES = 5
+FOR_EVER = None
+
+States = Mapping[str, tuple[str, str | None]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one event came to, as CloudFormation and WorkMail see it.
+
+    `seconds` is how long the function waited of its own accord; `lost` are the names of those
+    who were enabled before and whose mailbox was given up.
+    """
+
+    succeeded: bool
+    physical_id: str
+    sentence: str
+    log_place: str
+    seconds: float
+    took: float
+    before: States
+    after: States
+    deregister_sent: frozenset[str]
+    register_sent: bool
+    lost: frozenset[str]
+    calls: tuple[Made, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One event with one fault at one of its calls."""
+
+    event: Event
+    order: Order
+    outcome: Outcome
+
+    @property
+    def fault(self) -> Fault:
+        return self.order.fault
+
+    def __str__(self) -> str:
+        often = {ONCE: "once", FOR_EVER: "for ever"}.get(self.order.times, "until it passes")
+        return (
+            f"{self.event.title} / {self.order.operation} {self.order.occurrence} / "
+            f"{self.fault.name} {often}: {'SUCCESS' if self.outcome.succeeded else 'FAILED'} "
+            f"{self.outcome.physical_id} after {self.outcome.seconds:.0f} s, "
+            f"{dict(self.outcome.after)}, {self.outcome.sentence!r}"
+        )
+
+
+@cache
+def clean(event: Event) -> Outcome:
+    """The event when nothing goes wrong."""
+    return _run(event, None)
+
+
+@cache
+def cases(event: Event) -> tuple[Case, ...]:
+    """The event with each fault at each of its calls, in the order of the calls."""
+    return tuple(
+        Case(event, order, _run(event, order))
+        for operation, occurrence in _calls(event)
+        for fault in faults_of(operation)
+        for times in (_passing(fault), FOR_EVER)
+        for order in (Order(operation, occurrence, fault, times),)
+    )
+
+
+def all_cases() -> Iterator[Case]:
+    for event in EVENTS:
+        yield from cases(event)
+
+
+def _passing(fault: Fault) -> int:
+    return UNTIL_IT_PASSES if fault is ACCESS_DENIED else ONCE
+
+
+def _calls(event: Event) -> list[tuple[str, int]]:
+    """The calls of the clean run; of many reads while waiting the first, the second, the last."""
+    made = [(call.operation, call.occurrence) for call in clean(event).calls]
+    last = dict(made)
+    return [
+        (operation, occurrence)
+        for operation, occurrence in made
+        if occurrence <= 2 or occurrence == last[operation]
+    ]
+
+
+def _run(event: Event, order: Order | None) -> Outcome:
+    world = FaultyWorld(order)
+    request = event.prepare(world)
+    before, mailboxes = _states(world), _mailboxes(world)
+    began = world.now
+    answer = _send(world, event, request)
+    sentence, _, log_place = answer["Reason"].partition(" [log group ")
+    kept = _mailboxes(world)
+    names = {entity.entity_id: entity.name for entity in world.organization.entities.values()}
+    return Outcome(
+        succeeded=answer["Status"] == "SUCCESS",
+        physical_id=_id(world, answer["PhysicalResourceId"], request),
+        sentence=_without_ids(world, sentence),
+        log_place=log_place,
+        seconds=world.now - began - world.silence,
+        took=world.now - began,
+        before=before,
+        after=_states(world),
+        deregister_sent=frozenset(
+            names[call.entity_id]
+            for call in world.made
+            if call.operation == "DeregisterFromWorkMail"
+        ),
+        register_sent=any(call.operation == "RegisterToWorkMail" for call in world.made),
+        lost=frozenset(name for name, mailbox in mailboxes.items() if kept.get(name) != mailbox),
+        calls=tuple(world.made),
+    )
+
+
+def _send(world: World, event: Event, request: Request) -> dict[str, Any]:
+    return world.send(
+        request.request_type, request.physical_id, seconds=event.seconds, **request.properties
+    )
+
+
+def _states(world: World) -> States:
+    return {
+        entity.name: (entity.state, entity.registration.email)
+        for entity in world.organization.entities.values()
+        if entity.state != DISABLED
+    }
+
+
+def _mailboxes(world: World) -> dict[str, str]:
+    """The mailboxes in use, by the names of those who have them."""
+    return {
+        entity.name: entity.mailbox.mailbox_id
+        for entity in world.organization.entities.values()
+        if entity.mailbox and entity.mailbox.deprovisioned_at is None
+    }
+
+
+def _id(world: World, physical_id: str, request: Request) -> str:
+    """Whose id that is: the event's own before anybody's canonical one."""
+    if physical_id == request.physical_id:
+        return "the event's"
+    if physical_id == NEVER_CREATED:
+        return "the marker"
+    for entity in world.organization.entities.values():
+        if physical_id == world.registration_id(entity):
+            return f"canonical: {entity.name}"
+    return physical_id
+
+
+def _without_ids(world: World, sentence: str) -> str:
+    """The sentence with ids that differ from run to run put in words, of the same length."""
+    for entity in world.organization.entities.values():
+        sentence = sentence.replace(
+            entity.entity_id, f"{entity.name}'s id".ljust(len(entity.entity_id), ".")
+        )
+    return sentence
