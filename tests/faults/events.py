@@ -110,6 +110,15 @@ def _move(world: World) -> Request:
     )
 
 
+def _move_to_enabled(world: World) -> Request:
+    world.enable("bob", "old@example.com")
+    return _move(world)
+
+
+def _create_without_adopting(world: World) -> Request:
+    return Request("Create", properties={"AdoptExisting": "false"})
+
+
 def _move_that_does_not_settle(world: World) -> Request:
     world.workmail.behaviour = Behaviour(settle_delay=1000)
     return _move(world)
@@ -201,6 +210,7 @@ EVENTS = (
     ),
     Event("Create that adopts an enabled user with the same address", _adopt, True, ALICE),
     Event("Create that adopts an enabled user with another address", _adopt_address, True, ALICE),
+    Event("Create that may not adopt, of a disabled user", _create_without_adopting, True, ALICE),
     Event("Create that may not adopt an enabled user", _refuse, False, ALICE),
     Event("Create that takes over from a renamed construct", _take_over, True, ALICE),
     Event(
@@ -219,6 +229,13 @@ EVENTS = (
         ALICE | BOB,
         subject="bob",
         may_deregister=frozenset({"bob"}),
+    ),
+    Event(
+        "Update that moves to another user, who is enabled already",
+        _move_to_enabled,
+        True,
+        ALICE | BOB,
+        subject="bob",
     ),
     Event(
         "Update that moves to another user, who is never shown enabled",

@@ -171,6 +171,7 @@ ACCESS_DENIED = Fault(
 EVERYWHERE = [
     Fault("ThrottlingException", Kind.SETTLES, _answered("ThrottlingException", 400)),
     Fault("TooManyRequestsException", Kind.SETTLES, _answered("TooManyRequestsException", 429)),
+    Fault("HTTP 429 without a code", Kind.SETTLES, _answered("429", 429)),
     Fault("HTTP 500", Kind.SETTLES, _answered("InternalFailure", 500)),
     Fault("HTTP 503", Kind.SETTLES, _answered("ServiceUnavailable", 503)),
     Fault("HTTP 502 without a code", Kind.SETTLES, _answered("502", 502)),

@@ -169,7 +169,8 @@ def test_what_never_settles_fails_in_time(event: Event) -> None:
 @every_event
 def test_each_wait_has_its_own_end(event: Event) -> None:
     """Two minutes, three for the service itself, eight for throttling; never the whole time."""
-    longest = {"ThrottlingException": 480, "TooManyRequestsException": 480}
+    throttled = ("ThrottlingException", "TooManyRequestsException", "HTTP 429 without a code")
+    longest = dict.fromkeys(throttled, 480)
     none(
         [
             case
@@ -220,6 +221,19 @@ def test_a_delete_that_cannot_decide_fails_and_touches_nothing(event: Event) -> 
             and case.order.operation in ("DescribeStacks", "ListStackResources")
             and (case.order.times is FOR_EVER or case.fault.kind is Kind.FINAL)
             and (case.outcome.succeeded or case.outcome.deregister_sent or case.outcome.lost)
+        ]
+    )
+
+
+@every_event
+def test_a_delete_of_what_is_gone_succeeds(event: Event) -> None:
+    none(
+        [
+            case
+            for case in cases(event)
+            if is_delete(event)
+            and case.fault.kind in (Kind.NOT_THERE, Kind.NO_ORGANIZATION)
+            and not case.outcome.succeeded
         ]
     )
 
