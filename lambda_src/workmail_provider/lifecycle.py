@@ -105,7 +105,10 @@ class StackOperation:
 
     @property
     def is_over(self) -> bool:
-        return not any(_is_in_progress(status) for status in (self.status, self.root_status))
+        # A nested stack that is gone does not come back with its root's next operation.
+        return self.status == "DELETE_COMPLETE" or not any(
+            _is_in_progress(status) for status in (self.status, self.root_status)
+        )
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,9 @@ class _Convergence:
         while True:
             entity = self._read()
             step = next_step(entity, self._declared)
+            if step is Step.UPDATE_ADDRESS:
+                # Under an address that was not asked for: somebody else has enabled it.
+                self._may_have_registered = False
             if step is not Step.REGISTER:
                 self._refuse_somebody_elses(entity)
             if step is Step.NONE:
@@ -197,14 +200,14 @@ class _Convergence:
             return
         self._record(step, f"it reads {entity.state}, declared is {email}", entity)
         self._invocation.claim(str(RegistrationId.of(entity)))
+        had_registered, self._may_have_registered = self._may_have_registered, True
         try:
             self._in_organization(lambda: self._organization.register(entity, email))
-        except Unsettled as unsettled:
-            # No answer, or a broken one: WorkMail may have done it all the same.
-            if unsettled.budget is SERVICE_RECOVERED:
-                self._may_have_registered = True
+        except ProviderError as error:
+            # After no answer, a broken one or a crash, WorkMail may have done it all the same.
+            if not isinstance(error, Unsettled) or error.budget is not SERVICE_RECOVERED:
+                self._may_have_registered = had_registered
             raise
-        self._may_have_registered = True
 
     def _in_organization(self, ask: Any) -> None:
         try:

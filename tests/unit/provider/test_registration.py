@@ -268,6 +268,36 @@ class TestFailing:
         assert "still reads DISABLED" in answer["Reason"]
         assert states(world)["bob"] == "DISABLED"
 
+    def test_a_stranger_is_disabled_after_a_crash_in_the_middle_of_registering(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.enable("alice", "alice@example.com")
+        perform = world.workmail.perform
+
+        def crash_after_register(operation: str, *given: Any, **named: Any) -> dict[str, Any]:
+            answer = perform(operation, *given, **named)
+            if operation == "RegisterToWorkMail":
+                raise MemoryError
+            return answer
+
+        monkeypatch.setattr(world.workmail, "perform", crash_after_register)
+        own = world.registration_id(world.alice)
+        answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
+        assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", own)
+        assert states(world)["bob"] == "DISABLED"
+
+    def test_a_stranger_whose_enabling_did_not_show_yet_stays_enabled(self, world: World) -> None:
+        """Somebody has just enabled it under another address; Register changes nothing then."""
+        world.workmail.behaviour = Behaviour(settle_delay=40)
+        world.enable("bob", "old@example.com", ago=10)
+        world.workmail.faults.add(
+            "UpdatePrimaryEmailAddress", Failure("AccessDeniedException"), times=None
+        )
+        own = world.registration_id(world.alice)
+        answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
+        assert "may not call workmail:UpdatePrimaryEmailAddress" in answer["Reason"]
+        assert states(world)["bob"] == "ENABLED"
+
     def test_a_stranger_that_cannot_be_disabled_is_named(self, world: World) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=1000)
         world.workmail.faults.add(
@@ -449,6 +479,14 @@ class TestDeleting:
         world.stack = Stack(own_status, creation_time=world.now - 3500, root=root)
         world.send("Delete", own)
         assert world.alice.state == "DISABLED"
+
+    def test_a_nested_stack_that_is_gone_is_not_moved_by_its_root(
+        self, world: World, own: str
+    ) -> None:
+        root = Stack("UPDATE_IN_PROGRESS", world.now - 3600, world.now - 60)
+        world.stack = Stack("DELETE_COMPLETE", creation_time=world.now - 3500, root=root)
+        assert world.send("Delete", own)["Status"] == "SUCCESS"
+        assert world.alice.state == "ENABLED"
 
     @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_COMPLETE", "ROLLBACK_COMPLETE"])
     def test_a_delete_that_nobody_waits_for_touches_nothing(
