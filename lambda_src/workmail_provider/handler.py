@@ -6,11 +6,13 @@ answered even then.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from workmail_provider.answer import Answer, LambdaContext
+from workmail_provider.answer import NEVER_CREATED, Answer, LambdaContext
+from workmail_provider.journal import Journal
 
 Handler = Callable[[Mapping[str, Any], LambdaContext], None]
 
@@ -25,7 +27,21 @@ def _start() -> Handler:
 
 def _refuse(error: Exception) -> Handler:
     sentence = f"the function could not start: {type(error).__name__}: {error}"
-    return lambda event, context: Answer(event, context).fail(sentence)
+    told = "".join(traceback.format_exception(error))
+
+    def refuse(event: Mapping[str, Any], context: LambdaContext) -> None:
+        answer = Answer(event, context)
+        journal = Journal({"request_id": str(event.get("RequestId"))})
+        journal.trouble("fail", sentence, traceback=told)
+        # The Create before it was refused as this one is: there is nothing to undo, and a first
+        # deployment can roll back.
+        if event.get("RequestType") == "Delete" and answer.physical_resource_id == NEVER_CREATED:
+            journal.decision("pass over", f"{NEVER_CREATED!r} is not the id of a registration")
+            answer.succeed(NEVER_CREATED, {})
+        else:
+            answer.fail(sentence)
+
+    return refuse
 
 
 try:

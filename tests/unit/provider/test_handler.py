@@ -54,6 +54,14 @@ def test_a_function_that_cannot_start_answers_all_the_same(module: str, tmp_path
     assert answer["Reason"].startswith("the function could not start: ImportError: half an asset")
 
 
+def test_a_first_deployment_that_cannot_start_can_still_roll_back(tmp_path: Path) -> None:
+    (tmp_path / "crhelper.py").write_text("raise ImportError('half an asset')")
+    failed = invoke(event(), tmp_path).answer
+    assert failed["Status"] == "FAILED"
+    rolled_back = event("Delete", PhysicalResourceId=failed["PhysicalResourceId"])
+    assert invoke(rolled_back, tmp_path).answer["Status"] == "SUCCESS"
+
+
 def test_a_delete_of_what_was_never_created_needs_no_client() -> None:
     answer = invoke(event("Delete", PhysicalResourceId="never-created")).answer
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "never-created")
