@@ -8,12 +8,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from workmail_provider.errors import Failure, ServiceError, Unsettled
-from workmail_provider.waiting import (
+from workmail_provider.budgets import (
     PERMISSION_PROPAGATED,
     SERVICE_RECOVERED,
     THROTTLING_EASED,
 )
+from workmail_provider.errors import Failure, ServiceError, Unsettled
 
 _THROTTLED = frozenset(
     {

@@ -8,10 +8,7 @@ ProviderError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from workmail_provider.waiting import Budget
+from workmail_provider.budgets import Budget
 
 
 class ProviderError(Exception):

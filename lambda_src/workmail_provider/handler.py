@@ -26,7 +26,7 @@ def _start() -> Handler:
 
 
 def _refuse(error: Exception) -> Handler:
-    sentence = f"the function could not start: {type(error).__name__}: {error}"
+    sentence = f"the function could not start, deploy it again: {type(error).__name__}: {error}"
     told = "".join(traceback.format_exception(error))
 
     def refuse(event: Mapping[str, Any], context: LambdaContext) -> None:

@@ -44,15 +44,15 @@ class Request:
             properties=properties if isinstance(properties, Mapping) else {},
         )
 
-    @property
-    def identification(self) -> dict[str, str]:
-        """What tells this request from others in a log."""
-        return {
-            "request_type": self.request_type,
-            "logical_id": self.logical_id,
-            "stack_id": self.stack_id,
-            "request_id": self.request_id,
-        }
+
+def identification(event: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a request from others in a log, as far as its event has it."""
+    return {
+        "request_type": str(event.get("RequestType")),
+        "logical_id": str(event.get("LogicalResourceId")),
+        "stack_id": str(event.get("StackId")),
+        "request_id": str(event.get("RequestId")),
+    }
 
 
 class Clients(Protocol):

@@ -13,9 +13,6 @@ from enum import StrEnum
 
 from workmail_provider.errors import Failure
 
-# A Create that never asked WorkMail for anything answers with this; a Delete passes it over.
-NEVER_REGISTERED = "workmail-registration-never-made"
-
 _REGISTRATION_ID = re.compile(r"(m-[0-9a-f]{32})/([a-zA-Z0-9._%+@-]{1,256})")
 
 

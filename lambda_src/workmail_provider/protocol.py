@@ -19,7 +19,14 @@ from crhelper import FAILED, SUCCESS, CfnResource
 
 from workmail_provider.answer import Answer, LambdaContext, Put
 from workmail_provider.errors import Failure, ProviderError
-from workmail_provider.invocation import Clients, Invocation, Outcome, Request, ResourceType
+from workmail_provider.invocation import (
+    Clients,
+    Invocation,
+    Outcome,
+    Request,
+    ResourceType,
+    identification,
+)
 from workmail_provider.journal import Journal
 from workmail_provider.waiting import Clock, Patience
 
@@ -27,6 +34,8 @@ _ANSWER_BEFORE_END = 0.5  # seconds
 # Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
 _RESERVE = 15.0
 _LAST_RESERVE = 2.0
+
+_OUT_OF_TIME = "the function's time ran out: deploy again, or give it a longer timeout"
 
 # crhelper logs whole events, and in them the response URL, to loggers below this one.
 _CRHELPER_LOGGER = logging.getLogger("crhelper")
@@ -72,26 +81,20 @@ class CustomResource(CfnResource):
         """Does what the event asks for and answers CloudFormation, whatever happens."""
         self._answer = Answer(event, context, self._clock.sleep, self._put)
         self._lambda_context = context
+        self._journal = Journal(identification(event))
         try:
             self._request = Request.parse(event)
-            self._journal = Journal(self._request.identification)
             # crhelper never sees the response URL.
             super().__call__({**event, "ResponseURL": ""}, context)
-        except Failure as failure:
-            self._answer.fail(str(failure))
         # What would end the process (SystemExit, MemoryError) fails the request like another.
         except BaseException as error:
-            self._answer.fail(_crash(error))
+            self._answer.fail(self._told(error))
 
     def _perform(self, event: Mapping[str, Any], context: LambdaContext) -> str:
         try:
             outcome = self._dispatch()
-        except ProviderError as error:
-            self._journal.trouble("fail", str(error))
-            raise
         except Exception as error:
-            self._journal.trouble("fail", _crash(error), traceback=_traceback(error))
-            raise Failure(_crash(error)) from error
+            raise Failure(self._told(error)) from error
         self.Data = dict(outcome.data)
         return outcome.physical_resource_id
 
@@ -139,7 +142,7 @@ class CustomResource(CfnResource):
         self._timer.start()
 
     def _timeout(self) -> None:
-        self._send(FAILED, "the function's time ran out: deploy again, or give it a longer timeout")
+        self._send(FAILED, self._told(Failure(_OUT_OF_TIME)))
 
     def _cfn_response(self, event: Mapping[str, Any]) -> None:
         self._send()
@@ -150,13 +153,18 @@ class CustomResource(CfnResource):
         else:
             self._answer.succeed(self.PhysicalResourceId, self.Data)
 
+    def _told(self, error: BaseException) -> str:
+        """The sentence for an error, after logging it."""
+        if isinstance(error, ProviderError):
+            self._journal.trouble("fail", str(error))
+            return str(error)
+        sentence = (
+            "the function failed unexpectedly, its log tells where: "
+            f"{type(error).__name__}: {error}"
+        )
+        told = "".join(traceback.format_exception(error))
+        self._journal.trouble("fail", sentence, traceback=told)
+        return sentence
+
     def _seconds_left(self) -> float:
         return self._lambda_context.get_remaining_time_in_millis() / 1000
-
-
-def _crash(error: BaseException) -> str:
-    return f"the function failed unexpectedly, its log tells where: {type(error).__name__}: {error}"
-
-
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

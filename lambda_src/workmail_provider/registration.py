@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from workmail_provider.budgets import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
 from workmail_provider.errors import Failure, ProviderError, Unsettled
 from workmail_provider.invocation import Invocation, Outcome
 from workmail_provider.lifecycle import (
@@ -20,7 +21,6 @@ from workmail_provider.lifecycle import (
     other_holder,
 )
 from workmail_provider.stack import Stack
-from workmail_provider.waiting import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
 from workmail_provider.workmail import (
     EntityNotFound,
     Organization,

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from workmail_provider.aws import call
-from workmail_provider.errors import Failure, ProviderError, ServiceError, Unsettled
-from workmail_provider.lifecycle import Entity, EntityState, EntityType
-from workmail_provider.waiting import (
+from workmail_provider.budgets import (
     DIRECTORY_AVAILABLE,
     DOMAIN_VERIFIED,
     ENTITY_VISIBLE,
     STATE_CHANGED,
 )
+from workmail_provider.errors import Failure, ProviderError, ServiceError, Unsettled
+from workmail_provider.lifecycle import Entity, EntityState, EntityType
 
 if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
@@ -154,7 +154,7 @@ class Organization:
                         "check organization_id and organization_region"
                     ) from error
                 case "OrganizationStateException":
-                    raise self._organization_state(error) from error
+                    raise self._organization_state() from error
                 case "DirectoryUnavailableException":
                     raise Unsettled(
                         DIRECTORY_AVAILABLE,
@@ -168,7 +168,7 @@ class Organization:
                     ) from error
             raise
 
-    def _organization_state(self, error: ServiceError) -> ProviderError:
+    def _organization_state(self) -> ProviderError:
         """A deleted organization, or one that is not active (yet): DescribeOrganization tells."""
         try:
             answer = call(
@@ -184,10 +184,13 @@ class Organization:
             return Failure(_unexpected(further, self._name))
         state = answer.get("State", "unknown")
         if state.casefold() == "deleted":
-            return OrganizationGone(f"{self._name} is deleted")
+            return OrganizationGone(f"{self._name} is deleted: declare one that exists")
+        if state.casefold() == "active":
+            return Failure(
+                f"{self._name} answers that it is not active, yet reads Active: try again"
+            )
         return Failure(
-            f"{self._name} is not active (state {state}): {error.message}: "
-            "wait until it is, then deploy again"
+            f"{self._name} is not active (state {state}): wait until it is, then deploy again"
         )
 
     def _explained(self, error: ServiceError, entity: Entity, email: str) -> ProviderError:

@@ -199,7 +199,7 @@ def test_half_an_asset_answers_every_request(asset: Path, tmp_path: Path, module
         assert first == second
         assert (first["Status"], first["PhysicalResourceId"]) == ("FAILED", "own")
         assert first["Reason"].startswith(
-            "the function could not start: ImportError: half an asset [log group provider-logs"
+            "the function could not start, deploy it again: ImportError: half an asset [log group"
         )
         assert [line["why"] for line in function.lines] == [first["Reason"].split(" [")[0]] * 2
         assert module in function.lines[0]["traceback"]

@@ -51,7 +51,9 @@ def test_a_function_that_cannot_start_answers_all_the_same(module: str, tmp_path
     answer = invoke(event("Update", PhysicalResourceId="own"), tmp_path).answer
     assert answer["Status"] == "FAILED"
     assert answer["PhysicalResourceId"] == "own"
-    assert answer["Reason"].startswith("the function could not start: ImportError: half an asset")
+    assert answer["Reason"].startswith(
+        "the function could not start, deploy it again: ImportError: half an asset"
+    )
 
 
 def test_a_first_deployment_that_cannot_start_can_still_roll_back(tmp_path: Path) -> None:

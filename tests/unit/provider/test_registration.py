@@ -580,7 +580,7 @@ class TestSentences:
             ("MailDomainNotFoundException", "example.com is not a domain of organization"),
             ("MailDomainStateException", "example.com is not verified in organization"),
             ("OrganizationNotFoundException", "does not exist in us-east-1"),
-            ("OrganizationStateException", "is not active (state Active)"),
+            ("OrganizationStateException", "not active, yet reads Active: try again"),
             ("UnsupportedOperationException", "is read-only: set the address of alice there"),
             ("ThrottlingException", "workmail:RegisterToWorkMail is being throttled"),
             ("AccessDeniedException", "may not call workmail:RegisterToWorkMail"),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from workmail_provider.budgets import DOMAIN_VERIFIED, ENTITY_VISIBLE
 from workmail_provider.errors import Failure, Unsettled
-from workmail_provider.waiting import DOMAIN_VERIFIED, ENTITY_VISIBLE, Clock, Patience
+from workmail_provider.waiting import Clock, Patience
 
 
 class Time:
