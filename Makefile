@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo up test lint types unit synth-tests local-tests long documents errors format wheel clean
+.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,7 +24,7 @@ demo: install ## deploys, changes and destroys the example app on the embedded A
 up: install ## keeps the embedded AWS running for your own experiments
 	@python -m local_aws up
 
-test: lint types unit synth-tests local-tests ## everything that CI runs
+test: lint types unit model synth-tests local-tests ## everything that CI runs
 
 lint: install ## ruff: rules and formatting
 	ruff check .
@@ -35,6 +35,12 @@ types: install ## mypy, strict
 
 unit: install ## the function and the local WorkMail, without processes; every fault at every call
 	pytest tests/unit tests/faults
+
+model: install ## the function under a model of CloudFormation: 10,000 steps and more
+	pytest tests/model
+
+model-long: install ## the same with other steps in each run, for about an hour
+	pytest --hypothesis-profile=model-long tests/model/test_no_mailbox_is_lost.py
 
 synth-tests: install ## templates, asset, wheel
 	pytest tests/synth

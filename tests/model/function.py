@@ -1,0 +1,322 @@
+"""The real function, run for one event at a time in a time of its own, and what befalls a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ConnectionClosedError
+
+from local_aws.workmail import Drop, Entity, Failure, WorkMail
+from tests.model.cloudformation import Event, Stack
+from tests.unit.provider.world import WorkMailClient, client_error
+from workmail_provider.protocol import CustomResource
+from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
+from workmail_provider.waiting import Clock
+
+FUNCTION_TIMEOUT = 600.0
+_SECONDS_A_CALL = 0.1
+CHANGING = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
+
+
+class Killed(BaseException):
+    """The process has ended: nothing that it would have done after this happens."""
+
+
+@dataclass
+class Time:
+    """Seconds since the epoch."""
+
+    now: float = 1_750_000_000.0
+
+    def read(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong with the next calls, of one operation or of any; `times` None: with all."""
+
+    fault: Failure | Drop
+    operation: str | None = None
+    times: int | None = 1
+
+    @property
+    def passes(self) -> bool:
+        return self.times is not None
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """What befalls one run of the function.
+
+    `stack_error` is what reading the stack fails with. At WorkMail call number `ends_at` (from 0)
+    the process is killed, or with `ends_in_error` runs out of memory. Before call number
+    `interrupted_at` something else happens first.
+    """
+
+    troubles: tuple[Trouble, ...] = ()
+    stack_error: str | None = None
+    ends_at: int | None = None
+    ends_in_error: bool = False
+    interrupted_at: int | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the function has to succeed in spite of it."""
+        return (
+            all(trouble.passes for trouble in self.troubles)
+            and self.stack_error is None
+            and self.ends_at is None
+            and self.interrupted_at is None
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """The truth about an entity before a run."""
+
+    state: str
+    email: str | None
+    enabled_at: float | None
+    is_settled: bool
+
+
+@dataclass
+class Run:
+    """One run of the function for one event, and what the model saw of it."""
+
+    event: Event
+    mishap: Mishap
+    was_waited_for: bool
+    found: Mapping[str, Found]
+    began_at: float
+    # Of which other runs, that interrupted this one, took so much.
+    others_seconds: float = 0.0
+    seconds: float = 0.0
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    was_killed: bool = False
+    was_interrupted: bool = False
+
+    def asked(self, *operations: str) -> list[str]:
+        """The entities that these operations were called for."""
+        return [entity_id for operation, entity_id in self.calls if operation in operations]
+
+    def __str__(self) -> str:
+        calls = ", ".join(operation for operation, _ in self.calls)
+        end = f"{self.answer['Status']} {self.answer['Reason']}" if self.bodies else "no answer"
+        return f"{calls} -> {end} after {self.seconds:.0f} s"
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.bodies[-1])
+        return answer
+
+
+class Function:
+    """Runs the function against a local WorkMail and the stacks of a model.
+
+    `before_call` and `after_change` see each WorkMail call; `interrupt` is what happens in the
+    middle of a run whose mishap says so.
+    """
+
+    def __init__(
+        self,
+        time: Time,
+        workmail: WorkMail,
+        stacks: Mapping[str, Stack],
+        *,
+        hides_enabled_date: bool,
+        before_call: Callable[[Run, str, Mapping[str, Any]], None],
+        after_change: Callable[[Run, str], None],
+    ) -> None:
+        self.time = time
+        self.workmail = workmail
+        self.stacks = stacks
+        self.hides_enabled_date = hides_enabled_date
+        self.before_call = before_call
+        self.after_change = after_change
+
+    def run(
+        self,
+        event: Event,
+        mishap: Mishap,
+        found: Mapping[str, Found],
+        interrupt: Callable[[], None],
+    ) -> Run:
+        run = Run(event, mishap, event.is_waited_for, found, self.time.now)
+        process = _Process(self, run, interrupt)
+        provider = CustomResource(
+            {RESOURCE_TYPE: WorkMailRegistration()},
+            process.client,
+            Clock(now=self.time.read, sleep=process.sleep, jitter=lambda: 0.5),
+            process.put,
+        )
+        with suppress(Killed):
+            provider(event.message, process)
+        run.seconds = self.time.now - run.began_at - run.others_seconds
+        return run
+
+
+class _Process:
+    """The process that one run is in, and its Lambda context."""
+
+    log_group_name = "provider-logs"
+    log_stream_name = "stream"
+
+    def __init__(self, function: Function, run: Run, interrupt: Callable[[], None]) -> None:
+        self.function = function
+        self.run = run
+        self._interrupt = interrupt
+        self._ends_at = function.time.now + FUNCTION_TIMEOUT
+        self._left = {trouble: trouble.times for trouble in run.mishap.troubles}
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._ends_at - self.function.time.now) * 1000))
+
+    def client(self, service: str, region: str | None) -> Any:
+        assert region is None
+        if service == "workmail":
+            return _WorkMailClient(self)
+        assert service == "cloudformation"
+        return _CloudFormationClient(self)
+
+    def sleep(self, seconds: float) -> None:
+        self.go_on()
+        self.function.time.pass_by(seconds)
+
+    def put(self, url: str, body: bytes, timeout: float) -> int:
+        self.go_on()
+        self.run.bodies.append(body)
+        return 200
+
+    def go_on(self) -> None:
+        if self.run.was_killed:
+            raise Killed
+
+    def arrive(self, operation: str) -> None:
+        """What happens before a WorkMail call."""
+        self.go_on()
+        time, run = self.function.time, self.run
+        time.pass_by(_SECONDS_A_CALL)
+        if run.mishap.interrupted_at == len(run.calls) and not run.was_interrupted:
+            run.was_interrupted = True
+            began_at = time.now
+            self._interrupt()
+            run.others_seconds += time.now - began_at
+
+    def end(self) -> None:
+        """What happens in the middle of a WorkMail call."""
+        if self.run.mishap.ends_at == len(self.run.calls) - 1:
+            if self.run.mishap.ends_in_error:
+                raise MemoryError
+            self.run.was_killed = True
+            raise Killed
+
+    def fault(self, operation: str) -> Failure | Drop | None:
+        for trouble, times in self._left.items():
+            if times != 0 and trouble.operation in (None, operation):
+                self._left[trouble] = times and times - 1
+                return trouble.fault
+        return None
+
+
+class _WorkMailClient(WorkMailClient):
+    def __init__(self, process: _Process) -> None:
+        super().__init__(process.function.workmail, "us-east-1")
+        self._process = process
+
+    def _perform(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        process, function = self._process, self._process.function
+        process.arrive(operation)
+        entity_id = _entity_of(parameters)
+        function.before_call(process.run, operation, parameters)
+        process.run.calls.append((operation, entity_id))
+        fault = process.fault(operation)
+        if fault and not fault.after_work:
+            process.end()
+            raise _raised(operation, fault)
+        answer = super()._perform(operation, parameters)
+        if operation in CHANGING:
+            function.after_change(process.run, entity_id)
+        process.end()
+        if fault:
+            raise _raised(operation, fault)
+        if function.hides_enabled_date:
+            answer.pop("EnabledDate", None)
+        return answer
+
+
+class _CloudFormationClient:
+    """What the function's role lets it see: its own stack, and of the root stack the status."""
+
+    def __init__(self, process: _Process) -> None:
+        self._process = process
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        self._fail("DescribeStacks")
+        own = self._process.run.event.stack
+        assert StackName in (own.stack_id, own.root and own.root.stack_id)
+        stack = self._process.function.stacks[StackName]
+        described = {
+            "StackStatus": stack.status,
+            "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
+        }
+        if stack.last_updated_time is not None:
+            described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
+        if stack.root:
+            described["RootId"] = stack.root.stack_id
+        return {"Stacks": [described]}
+
+    def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        self._fail("ListStackResources")
+        own, first = self._process.run.event.stack, int(NextToken)
+        assert StackName == own.stack_id
+        rows = [
+            {
+                "LogicalResourceId": logical_id,
+                "ResourceStatus": row.status,
+                **({"PhysicalResourceId": row.physical_id} if row.physical_id else {}),
+            }
+            for logical_id, row in own.rows.items()
+        ]
+        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
+        if first + 2 < len(rows):
+            page["NextToken"] = str(first + 2)
+        return page
+
+    def _fail(self, operation: str) -> None:
+        self._process.go_on()
+        code = self._process.run.mishap.stack_error
+        if code:
+            raise client_error(operation, code, "ordered by the model")
+
+
+def found(entity: Entity, now: float) -> Found:
+    """The truth about an entity, and whether WorkMail shows it already."""
+    registration = entity.registration
+    return Found(
+        state=registration.state,
+        email=registration.email if registration.state == "ENABLED" else None,
+        enabled_at=registration.enabled_at,
+        is_settled=entity.registration_seen(now) is registration,
+    )
+
+
+def _entity_of(parameters: Mapping[str, Any]) -> str:
+    names = ("EntityId", "UserId", "GroupId", "ResourceId")
+    return next((parameters[name] for name in names if name in parameters), "")
+
+
+def _raised(operation: str, fault: Failure | Drop) -> Exception:
+    if isinstance(fault, Drop):
+        return ConnectionClosedError(endpoint_url="http://workmail")
+    return client_error(operation, fault.code, fault.message, fault.status)
