@@ -57,10 +57,10 @@ class WorkMailRegistration(Construct):
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
             Unless given, the region that the stack is deployed to, which then has to be one of
             these: checked here if the stack names it, and by the function if not.
-        :param adopt_existing: Whether an entity that is enabled already is taken over as it is,
-            as it is unless this is False. With False the deployment fails and changes nothing.
-        :param removal_policy: What happens when the registration leaves its stack. DESTROY, as
-            unless given, deregisters the entity. RETAIN leaves it enabled, and so does
+        :param adopt_existing: An entity that somebody else has enabled already is taken over as it
+            is. With False the deployment fails instead, and changes nothing.
+        :param removal_policy: What happens when the registration leaves its stack. Unless given it
+            is DESTROY, which deregisters the entity. RETAIN leaves it enabled, and so does
             RETAIN_ON_UPDATE_OR_DELETE except when its own creation is rolled back. There is no
             SNAPSHOT, because mailboxes are not exported.
         :param provider: The function to use; one of the stack's own unless given.
