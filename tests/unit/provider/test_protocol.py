@@ -110,16 +110,28 @@ def test_a_failed_update_keeps_its_own_id_whatever_it_asked_for(request_type: st
 def test_a_time_out_is_answered_once_and_with_the_right_id(
     request_type: str, physical_id: str
 ) -> None:
+    bodies: list[bytes] = []
+    answered = threading.Event()
+
+    def put(url: str, body: bytes, timeout: float) -> int:
+        bodies.append(body)
+        answered.set()
+        return 200
+
     def work(invocation: Invocation) -> Outcome:
         invocation.claim("claimed")
-        time.sleep(0.9)
+        assert answered.wait(30)
         return Outcome("too late")
 
+    provider = CustomResource(
+        {"Custom::WorkMailRegistration": Scripted(work)}, lambda *_: None, put=put
+    )
     own = None if request_type == "Create" else "own"
-    mailbox = respond(work, event(request_type, PhysicalResourceId=own), Context(seconds=1.0))
-    assert mailbox.answer["Status"] == "FAILED"
-    assert mailbox.answer["PhysicalResourceId"] == physical_id
-    assert "time ran out" in mailbox.answer["Reason"]
+    provider(event(request_type, PhysicalResourceId=own), Context(seconds=1.0))
+    (answer,) = map(json.loads, bodies)
+    assert answer["Status"] == "FAILED"
+    assert answer["PhysicalResourceId"] == physical_id
+    assert "time ran out" in answer["Reason"]
 
 
 def test_no_timer_is_left_after_an_answer() -> None:
