@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors format wheel clean
+.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors bench format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,6 +56,9 @@ documents: install ## writes anew what the documents show of templates and outco
 
 errors: install ## writes docs/errors.md anew, from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
+
+bench: install ## measures everything beside its peers, in about 20 minutes, and writes docs/benchmarks.md
+	@python -m benchmarks
 
 format: install ## lets ruff mend what it can
 	ruff check --fix .

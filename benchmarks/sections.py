@@ -31,12 +31,12 @@ class Effort:
 
 
 FULL = Effort(
-    cold_rounds=21,
+    cold_rounds=15,
     warm_users=200,
     synth_rounds=5,
     synth_sizes=synth.SIZES,
     stack_sizes=(
-        Size(1, 0.0, 5),
+        Size(1, 0.0, 3),
         Size(50, 0.0, 3),
         Size(450, 0.0, 1),
         Size(1, 0.05, 3),

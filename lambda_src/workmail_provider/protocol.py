@@ -28,7 +28,7 @@ from workmail_provider.invocation import (
     identification,
 )
 from workmail_provider.journal import Journal
-from workmail_provider.waiting import Clock, Patience
+from workmail_provider.waiting import Clock, Pace, Patience
 
 _ANSWER_BEFORE_END = 0.5  # seconds
 # Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
@@ -75,6 +75,7 @@ class CustomResource(CfnResource):
         self._resource_types = resource_types
         self._clients = clients
         self._clock = clock or Clock()
+        self._pace = Pace()
         self._put = put
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> None:
@@ -112,7 +113,7 @@ class CustomResource(CfnResource):
             request=request,
             clients=self._clients,
             journal=self._journal,
-            patience=Patience(end - min(_RESERVE, left / 4), self._clock),
+            patience=Patience(end - min(_RESERVE, left / 4), self._clock, self._pace),
             last_patience=Patience(end - min(_LAST_RESERVE, left / 8), self._clock),
             claim=self._claim,
         )
