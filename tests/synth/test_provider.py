@@ -35,7 +35,7 @@ def test_the_function_is_as_documented() -> None:
     expected = {
         "Handler": "workmail_provider.handler.handler",
         "Architectures": ["arm64"],
-        "MemorySize": 256,
+        "MemorySize": 512,
         "Timeout": 600,
     }
     assert expected.items() <= properties.items()
@@ -72,13 +72,13 @@ def test_options_reach_the_function() -> None:
     provider = WorkMailProvider(
         stack,
         "Provider",
-        memory_size=512,
+        memory_size=1024,
         timeout=Duration.minutes(15),
         log_retention=logs.RetentionDays.ONE_YEAR,
         reserved_concurrent_executions=4,
     )
     properties = only(resources(stack, FUNCTION))["Properties"]
-    expected = {"MemorySize": 512, "Timeout": 900, "ReservedConcurrentExecutions": 4}
+    expected = {"MemorySize": 1024, "Timeout": 900, "ReservedConcurrentExecutions": 4}
     assert expected.items() <= properties.items()
     assert only(resources(stack, LOG_GROUP))["Properties"]["RetentionInDays"] == 365
     assert provider.service_timeout.to_seconds() == 930
