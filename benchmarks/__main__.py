@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     parsed = parser.parse_args(arguments)
     os.environ["PATH"] = cli_environment(os.environ)["PATH"]
     install()
-    about = _about("--quick" if parsed.quick else "")
+    about = _about(arguments)
     effort = QUICK if parsed.quick else FULL
     began = time.monotonic()
     parts = []
@@ -40,12 +40,12 @@ def main(arguments: list[str]) -> None:
         _DOCUMENT.write_text(f"{document}\n\n{_FINDINGS.read_text()}")
 
 
-def _about(options: str) -> str:
+def _about(options: list[str]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
+    command = " ".join(("python -m benchmarks", *options))
     return (
-        f"# Benchmarks\n\nWritten by `make bench` (`python -m benchmarks {options}`".rstrip()
-        + "); "
-        "what is found here is told at the end.\n\n"
+        "# Benchmarks\n\n"
+        f"Written by `make bench` (`{command}`); what is found here is told at the end.\n\n"
         f"- Machine: {machine.description()}\n"
         f"- Versions: {versions}"
     )

@@ -64,10 +64,10 @@ class WorkMailProvider(Construct):
     ) -> None:
         """Makes the function.
 
-        :param memory_size: In MiB, 128 to 10240; 512 unless given. The function needs less than
-            64, but Lambda gives processor time in proportion: with 512 a cold start takes about
-            half as long as with 256 for a tenth more GB-seconds, and beyond that cost grows faster
-            than time shrinks. The curve is in docs/benchmarks.md of the project.
+        :param memory_size: In MiB, 128 to 10240; 512 unless given. The function's peak is 46 as
+            measured, but Lambda gives processor time in proportion: modelled from what was
+            measured, a cold start takes about half as long with 512 as with 256 for a tenth more
+            GB-seconds. The curve is in docs/benchmarks.md of the project.
         :param timeout: 3 to 15 minutes; ten unless given. What is slow to settle is waited for
             within it, and throttled requests are repeated within it.
         :param log_group: Where the function logs. Unless given it has a log group of its own, which
@@ -76,9 +76,9 @@ class WorkMailProvider(Construct):
             unless given. Not together with `log_group`.
         :param reserved_concurrent_executions: How many registrations are worked on at a time, at
             least 1; as many as the account allows unless given. The others wait in Lambda's queue,
-            and this wait counts towards the service timeout. For hundreds of registrations 5 to 10
-            keep WorkMail from throttling most requests, and cost no time. None are reserved unless
-            given, because accounts with few concurrent executions have none to reserve.
+            and this wait counts towards the service timeout. For hundreds of registrations about 10
+            keep most requests from being throttled. None are reserved unless given, because
+            accounts with few concurrent executions have none to reserve.
         """
         super().__init__(scope, id)
         timeout = timeout or Duration.minutes(10)
