@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,15 +18,15 @@ _FIRST_RETRY = 1.0
 _LONGEST_RETRY = 300.0
 
 
-class Environment:
+class Environment(ABC):
     """One process of a function, which serves one event at a time and keeps what it learned."""
 
     def __init__(self) -> None:
         self.is_new = True
 
+    @abstractmethod
     def serve(self, event: int, ends_at: float) -> bool:
         """Whether it was answered with success. The function's time runs out at `ends_at`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

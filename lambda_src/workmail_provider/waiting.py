@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 # Seconds, and what they are multiplied with.
 _FIRST_PACE = 1.0
-_SLOWEST_PACE = 20.0
+_SLOWEST_PACE = 5.0
 _SLOWER = 2.0
 _FASTER = 0.9
 _PACE_REMEMBERED = 60.0

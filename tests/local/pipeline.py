@@ -146,7 +146,7 @@ class Pipeline:
         )
 
     def _wait_until_at_rest(self) -> str:
-        for _ in range(60_000):
+        for _ in range(200_000):
             status = self.status()
             if status is None or not status.endswith("_IN_PROGRESS"):
                 return status or "DELETE_COMPLETE"

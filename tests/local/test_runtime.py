@@ -165,10 +165,10 @@ def test_a_failure_is_one_line_of_the_log_and_the_answers_reason(
 
 def test_a_time_out_is_answered_before_it_and_only_once(asset: Path, tmp_path: Path) -> None:
     with deployed(asset, tmp_path) as function:
-        function.workmail.faults.add("DescribeUser", Stall(4.0))
+        function.workmail.faults.add("DescribeUser", Stall(7.5))
         request = function.request("Update", PhysicalResourceId=f"{ORGANIZATION_ID}/own")
-        deadline = time.time() + 3
-        function.runtime.invoke(request, seconds=3)
+        deadline = time.time() + 6
+        function.runtime.invoke(request, seconds=6)
         while time.time() < deadline and not function.cloudformation.bodies:
             time.sleep(0.01)
         answer = function.cloudformation.answer
