@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from .behaviour import Behaviour
 from .calls import Call, Calls
-from .entities import Entity, Group, Mailbox, Resource, User
+from .entities import Entity, Group, Resource, User
 from .exceptions import NoAnswer, WorkMailError
+from .exports import Destination, ExportFailed, ExportJob, ExportOrder, Exports, Write
 from .faults import Drop, Failure, Faults, Stall
+from .mailboxes import Mailbox, MimeFile
 from .models import MailDomain, Organization
 from .server import WorkMailServer
 from .service import WorkMail
@@ -15,13 +17,19 @@ __all__ = [
     "Behaviour",
     "Call",
     "Calls",
+    "Destination",
     "Drop",
     "Entity",
+    "ExportFailed",
+    "ExportJob",
+    "ExportOrder",
+    "Exports",
     "Failure",
     "Faults",
     "Group",
     "MailDomain",
     "Mailbox",
+    "MimeFile",
     "NoAnswer",
     "Organization",
     "Resource",
@@ -30,4 +38,5 @@ __all__ = [
     "WorkMail",
     "WorkMailError",
     "WorkMailServer",
+    "Write",
 ]

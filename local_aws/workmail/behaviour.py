@@ -36,6 +36,20 @@ class Behaviour:
     address_stays_reserved: bool = False
     """A deregistered entity keeps its address and aliases: nobody else can have them."""
 
+    disabled_mailbox_can_be_exported: bool = False
+    """StartMailboxExportJob for a deregistered entity works while its mailbox is kept, and is
+    not an InvalidParameterException."""
+
+    failed_export_can_be_repeated: bool = False
+    """A job that FAILED or was CANCELLED is not the mailbox's one export in 24 hours."""
+
+    cancel_ended_export_fails: bool = False
+    """Cancel of an export job that has ended: InvalidParameterException, not silence."""
+
+    old_export_job_vanishes: bool = False
+    """Describe of an export job older than the seven days that List covers:
+    EntityNotFoundException, not the job."""
+
     settle_delay: float = 0.0
     """How long after Register and Deregister Describe and List still show the state before."""
 

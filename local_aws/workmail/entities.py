@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from .behaviour import Behaviour
-
-MAILBOX_KEPT_SECONDS = 30 * 24 * 3600
+from .mailboxes import Mailbox
 
 State = Literal["ENABLED", "DISABLED", "DELETED"]
 
@@ -29,18 +27,6 @@ class Registration:
     email: str | None = None
     enabled_at: float | None = None
     disabled_at: float | None = None
-
-
-@dataclass
-class Mailbox:
-    """The mail of one user or resource; a new `mailbox_id` means that the old mail is lost."""
-
-    mailbox_id: str
-    provisioned_at: float
-    deprovisioned_at: float | None = None
-
-    def is_kept(self, now: float) -> bool:
-        return self.deprovisioned_at is None or now - self.deprovisioned_at < MAILBOX_KEPT_SECONDS
 
 
 @dataclass
@@ -85,7 +71,7 @@ class Entity:
         if self.mailbox and self.mailbox.is_kept(moment.now):
             self.mailbox.deprovisioned_at = None
         else:
-            self.mailbox = Mailbox(str(uuid.uuid4()), provisioned_at=moment.now)
+            self.mailbox = Mailbox.provisioned(email, moment.now)
 
     def disable(self, moment: Moment) -> None:
         was, behaviour = self.registration, moment.behaviour

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .entities import Entity, Group, Moment, Resource, User
 from .exceptions import WorkMailError, entity_not_found, invalid_parameter
-from .models import Account, Organization
+from .export_responses import EXPORT_OPERATIONS
+from .requests import Members, Operation, Request, page
 
-Members = dict[str, Any]
 E = TypeVar("E", bound=Entity)
 
-DEFAULT_PAGE = 100
 PROFILE = ("FirstName", "LastName", "IdentityProviderUserId")
-
-
-@dataclass(frozen=True)
-class Request:
-    """A call that passed the checks. `region` is the one it was signed for, None if unknown."""
-
-    account: Account
-    parameters: Mapping[str, Any]
-    moment: Moment
-    region: str | None
-
-    def organization(self) -> Organization:
-        """The organization that the call is about; it has to be active."""
-        organization = self.any_organization()
-        organization.require_active(self.moment.now)
-        return organization
-
-    def any_organization(self) -> Organization:
-        return self.account.organization(self.parameters["OrganizationId"], self.region)
-
-
-Operation = Callable[[Request], Members]
 
 
 def register_to_workmail(request: Request) -> Members:
@@ -127,7 +100,7 @@ def list_organizations(request: Request) -> Members:
         for organization in request.account.organizations.values()
         if request.region in (None, organization.region)
     ]
-    return _page(request, "OrganizationSummaries", summaries)
+    return page(request, "OrganizationSummaries", summaries)
 
 
 def create_organization(request: Request) -> Members:
@@ -176,7 +149,7 @@ def list_mail_domains(request: Request) -> Members:
         {"DomainName": domain.name, "DefaultDomain": domain.name == organization.default_domain}
         for domain in organization.domains.values()
     ]
-    return _page(request, "MailDomains", domains)
+    return page(request, "MailDomains", domains)
 
 
 def register_mail_domain(request: Request) -> Members:
@@ -236,7 +209,7 @@ def list_users(request: Request) -> Members:
         {**_user_members(user, request.moment.now), "Id": user.entity_id}
         for user in _listed(request, User)
     ]
-    return _page(request, "Users", _filtered(request, users))
+    return page(request, "Users", _filtered(request, users))
 
 
 def list_groups(request: Request) -> Members:
@@ -244,7 +217,7 @@ def list_groups(request: Request) -> Members:
         {**_members(group, request.moment.now), "Id": group.entity_id}
         for group in _listed(request, Group)
     ]
-    return _page(request, "Groups", _filtered(request, groups))
+    return page(request, "Groups", _filtered(request, groups))
 
 
 def list_resources(request: Request) -> Members:
@@ -252,7 +225,7 @@ def list_resources(request: Request) -> Members:
         {**_resource_members(resource, request.moment.now), "Id": resource.entity_id}
         for resource in _listed(request, Resource)
     ]
-    return _page(request, "Resources", _filtered(request, resources))
+    return page(request, "Resources", _filtered(request, resources))
 
 
 def create_alias(request: Request) -> Members:
@@ -270,7 +243,7 @@ def delete_alias(request: Request) -> Members:
 def list_aliases(request: Request) -> Members:
     organization = request.organization()
     entity = organization.described_entity(request.parameters["EntityId"], request.moment)
-    return _page(request, "Aliases", entity.aliases)
+    return page(request, "Aliases", entity.aliases)
 
 
 def associate_member_to_group(request: Request) -> Members:
@@ -289,7 +262,7 @@ def list_group_members(request: Request) -> Members:
         }
         for member in group.members
     ]
-    return _page(request, "Members", members)
+    return page(request, "Members", members)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -322,6 +295,7 @@ OPERATIONS: dict[str, Operation] = {
     "RegisterMailDomain": register_mail_domain,
     "RegisterToWorkMail": register_to_workmail,
     "UpdatePrimaryEmailAddress": update_primary_email_address,
+    **EXPORT_OPERATIONS,
 }
 
 
@@ -411,26 +385,3 @@ def _filtered(request: Request, entries: list[Members]) -> list[Members]:
             for name, prefix in filters.items()
         )
     ]
-
-
-def _page(request: Request, member: str, entries: Iterable[Any]) -> Members:
-    start = _offset(request.parameters.get("NextToken"))
-    end = start + request.parameters.get("MaxResults", DEFAULT_PAGE)
-    listed = list(entries)
-    return {
-        member: listed[start:end],
-        "NextToken": _token(end) if end < len(listed) else None,
-    }
-
-
-def _token(offset: int) -> str:
-    return base64.b64encode(f"from {offset}".encode()).decode()
-
-
-def _offset(token: str | None) -> int:
-    if token is None:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True).decode().removeprefix("from "))
-    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise invalid_parameter("The NextToken is not one that this service gave.") from error

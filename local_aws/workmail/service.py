@@ -11,9 +11,12 @@ from .behaviour import Behaviour
 from .calls import Call, Calls, addressed_entities, redacted
 from .entities import Moment
 from .exceptions import NoAnswer, WorkMailError
+from .export_responses import EXPORT_OPERATIONS
+from .exports import Destination, Exports, Nowhere
 from .faults import Failure, Fault, Faults, Stall
 from .models import Account, Organization
-from .responses import OPERATIONS, Request
+from .requests import Request
+from .responses import OPERATIONS
 from .wire import check_request, operation_model, shaped_answer
 
 Authorize = Callable[[str | None, str, str], bool]
@@ -23,8 +26,10 @@ class WorkMail:
     """Amazon WorkMail as far as this project calls it, in memory.
 
     `behaviour` plays what the documents leave open, `faults` what goes wrong, `calls` is the
-    record of what was asked. `clock` gives seconds since the epoch; nothing here ever sleeps.
-    `authorize(access_key, action, resource_arn)`, if set, is asked before every call.
+    record of what was asked, `exports` holds the mailbox export jobs, whose archives go to
+    `destination`. `clock` gives seconds since the epoch; nothing here ever sleeps.
+    `authorize(access_key, action, resource_arn)`, if set, is asked before every call, and about
+    iam:PassRole for the role of an export.
     """
 
     def __init__(
@@ -34,10 +39,12 @@ class WorkMail:
         region: str = "us-east-1",
         account_id: str = "000000000000",
         clock: Callable[[], float] = time.time,
+        destination: Destination | None = None,
     ) -> None:
         self.behaviour = behaviour or Behaviour()
         self.faults = Faults()
         self.calls = Calls()
+        self.exports = Exports(clock, destination or Nowhere())
         self.authorize: Authorize | None = None
         self.clock = clock
         self._account = Account(account_id, region)
@@ -65,8 +72,9 @@ class WorkMail:
         return self._account.organization(organization_id)
 
     def reset(self) -> None:
-        """No organizations, no faults, no calls; documented behaviour."""
+        """No organizations, no exports, no faults, no calls; documented behaviour."""
         with self._lock:
+            self.exports.reset()
             self._account.organizations.clear()
             self.behaviour = Behaviour()
             self.faults.clear()
@@ -115,9 +123,12 @@ class WorkMail:
             raise _raised(fault)
         self._require_permission(operation, parameters, access_key, region)
         check_request(model, parameters)
+        if operation in EXPORT_OPERATIONS:
+            self.exports.settle()  # not under the lock: other calls need not wait for the writing
         with self._lock:
             moment = Moment(self.clock(), self.behaviour)
-            members = OPERATIONS[operation](Request(self._account, parameters, moment, region))
+            request = Request(self._account, self.exports, parameters, moment, region)
+            members = OPERATIONS[operation](request)
             answer = shaped_answer(model, members)
         if fault:
             raise _raised(fault)
@@ -144,12 +155,16 @@ class WorkMail:
         if "OrganizationId" in parameters:
             account = f"{region or self.region}:{self._account.account_id}"
             resource = f"arn:aws:workmail:{account}:organization/{parameters['OrganizationId']}"
-        if not self.authorize(access_key, action, resource):
-            raise WorkMailError(
-                "AccessDeniedException",
-                f"User: {access_key} is not authorized to perform: {action} on resource: "
-                f"{resource} because no identity-based policy allows the {action} action",
-            )
+        needed = [(action, resource)]
+        if operation == "StartMailboxExportJob" and isinstance(parameters.get("RoleArn"), str):
+            needed.append(("iam:PassRole", parameters["RoleArn"]))
+        for action, resource in needed:
+            if not self.authorize(access_key, action, resource):
+                raise WorkMailError(
+                    "AccessDeniedException",
+                    f"User: {access_key} is not authorized to perform: {action} on resource: "
+                    f"{resource} because no identity-based policy allows the {action} action",
+                )
 
 
 def _raised(fault: Fault) -> Exception:

@@ -79,7 +79,7 @@ class TestChecks:
         with pytest.raises(client.exceptions.InvalidParameterException, match="two words"):
             client.describe_user(OrganizationId=org, UserId="two words")
 
-    @pytest.mark.parametrize("operation", ["MakeCoffee", "StartMailboxExportJob"])
+    @pytest.mark.parametrize("operation", ["MakeCoffee", "CreateIdentityCenterApplication"])
     def test_an_operation_that_is_not_played(
         self, workmail: WorkMail, org: str, operation: str
     ) -> None:
