@@ -54,13 +54,13 @@ class TimedClient:
 def time_clients_of(service: str) -> None:
     import boto3
 
-    make_client: Any = boto3.client
+    make_client: Any = boto3.Session.client
 
-    def client(name: str, *arguments: Any, **keywords: Any) -> Any:
-        made = make_client(name, *arguments, **keywords)
+    def client(session: Any, name: str, *arguments: Any, **keywords: Any) -> Any:
+        made = make_client(session, name, *arguments, **keywords)
         return TimedClient(made) if name == service else made
 
-    boto3.client = client  # type: ignore[assignment]
+    boto3.Session.client = client  # type: ignore[assignment]
 
 
 def main(handler_name: str, events: str, results: str, within: str = "") -> None:
