@@ -36,6 +36,7 @@ class LambdaContext(Protocol):
 
     log_group_name: str
     log_stream_name: str
+    invoked_function_arn: str
 
     def get_remaining_time_in_millis(self) -> int: ...
 
@@ -82,6 +83,13 @@ class Answer:
     def fail(self, sentence: str) -> None:
         """Answers FAILED; the log's place is added to the sentence."""
         self._send_once(self._failure(sentence))
+
+    def leave_to_another(self, invoke: Callable[[], None]) -> None:
+        """Has another invocation answer, which `invoke` calls; if that raises, this one has to."""
+        with self._lock:
+            if not self._sent:
+                invoke()
+                self._sent = True
 
     def _failure(self, sentence: str) -> bytes:
         log = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -48,12 +48,19 @@ _SERVER_ERROR = 500
 
 
 def call(
-    service: str, operation: str, method: Callable[..., Any], on: str, **parameters: Any
+    service: str,
+    operation: str,
+    method: Callable[..., Any],
+    on: str,
+    *,
+    judged: Container[str] = (),
+    **parameters: Any,
 ) -> Any:
     """The answer of one AWS call; `on` tells in errors what it is about.
 
     Raises Unsettled for what may pass by itself, ServiceError for every other answer of the
-    service, and Failure when the call could not be made at all.
+    service and for the codes that the caller has `judged` to mean something else, and Failure when
+    the call could not be made at all.
     """
     action = f"{service}:{operation}"
     try:
@@ -62,6 +69,8 @@ def call(
         code = error.response["Error"].get("Code", "Unknown")
         message = error.response["Error"].get("Message", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in judged:
+            raise ServiceError(action, code, message) from error
         if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
             raise Unsettled(
                 THROTTLING_EASED,

@@ -4,9 +4,12 @@ ProviderError
 +-- Failure             final: the request fails with this sentence
 +-- Unsettled           may pass by itself: look again inside the budget it names
 +-- ServiceError        an AWS error code that the caller must judge
++-- Unfinished          takes longer than one invocation may: goes on in another one
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from workmail_provider.budgets import Budget
 
@@ -35,3 +38,14 @@ class ServiceError(ProviderError):
         self.operation = operation
         self.code = code
         self.message = message
+
+
+class Unfinished(ProviderError):
+    """The request needs another invocation, which has to know what is `remembered`.
+
+    The message is for when there is no time left for one.
+    """
+
+    def __init__(self, sentence: str, remembered: Mapping[str, str]) -> None:
+        super().__init__(sentence)
+        self.remembered = dict(remembered)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from workmail_provider.errors import Failure
 from workmail_provider.journal import Journal
-from workmail_provider.waiting import Patience
+from workmail_provider.waiting import Patience, Pauses
 
 _REQUEST_TYPES = ("Create", "Update", "Delete")
 
@@ -73,6 +74,11 @@ class Invocation:
     last_patience: Patience
     # Names what a Create that fails from now on leaves behind for its Delete.
     claim: Callable[[str], None]
+    # For what may take longer than one invocation: raise Unfinished when the pauses have run out,
+    # and find in the next one what was to be remembered.
+    pauses: Callable[[], Pauses]
+    utc_now: Callable[[], datetime]
+    remembered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

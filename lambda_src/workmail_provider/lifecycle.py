@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from workmail_provider.errors import Failure
@@ -49,6 +49,23 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where a declared export writes to, and how old one may be that is used again."""
+
+    role_arn: str
+    key_arn: str
+    bucket: str
+    prefix: str
+    maximum_age: timedelta
+
+    def folder(self, organization_id: str, entity_id: str, at: datetime) -> str:
+        """The S3 prefix of one export: it tells organization, entity and time (UTC)."""
+        # What an entity's id may have and an S3 prefix of WorkMail's may not.
+        entity = re.sub(r"[^A-Za-z0-9!_.*'()-]", "_", entity_id)
+        return f"{self.prefix}/{organization_id}/{entity}/{at:%Y%m%dT%H%M%SZ}"
+
+
+@dataclass(frozen=True)
 class Registration:
     """What a template declares: this entity is enabled, and this is its primary address."""
 
@@ -57,6 +74,8 @@ class Registration:
     email: str
     region: str | None
     adopt_existing: bool
+    # Checked with the rest when it is declared, so that a mistake does not wait for the Delete.
+    export: Destination | None
 
 
 @dataclass(frozen=True)
@@ -85,12 +104,14 @@ class StackOperation:
     """What the stack of a request is going through.
 
     `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
-    stack that is not nested. `began_at` is when the operation began that either is going through.
+    stack that is not nested. `began_at` is when the operation began that either is going through;
+    a deletion does not move it.
     """
 
     status: str
     root_status: str | None
     began_at: datetime
+    deletion_began_at: datetime | None = None
 
     @property
     def deletes_stack(self) -> bool:

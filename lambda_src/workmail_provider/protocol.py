@@ -8,6 +8,7 @@ its sleep on Delete, its invented physical ids, its time-out and its sending.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -18,7 +19,9 @@ from typing import Any
 from crhelper import FAILED, SUCCESS, CfnResource
 
 from workmail_provider.answer import Answer, LambdaContext, Put
-from workmail_provider.errors import Failure, ProviderError
+from workmail_provider.aws import call
+from workmail_provider.continuation import Continuation
+from workmail_provider.errors import Failure, ProviderError, Unfinished
 from workmail_provider.invocation import (
     Clients,
     Invocation,
@@ -28,13 +31,18 @@ from workmail_provider.invocation import (
     identification,
 )
 from workmail_provider.journal import Journal
-from workmail_provider.waiting import Clock, Pace, Patience
+from workmail_provider.waiting import Clock, Pace, Patience, Pauses
 
 _ANSWER_BEFORE_END = 0.5  # seconds
 # Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
 _RESERVE = 15.0
 _LAST_RESERVE = 2.0
+# Kept for what comes after a long wait, or for calling the next invocation.
+_PAUSES_RESERVE = 180.0
 
+_TOO_LATE = (
+    "CloudFormation's hour was over before this could go on, so nothing was changed: try again"
+)
 _OUT_OF_TIME = "the function's time ran out: deploy again, or give it a longer timeout"
 
 # crhelper logs whole events, and in them the response URL, to loggers below this one.
@@ -83,6 +91,7 @@ class CustomResource(CfnResource):
         self._answer = Answer(event, context, self._clock.sleep, self._put)
         self._lambda_context = context
         self._journal = Journal(identification(event))
+        self._whole_event = event
         try:
             self._request = Request.parse(event)
             # crhelper never sees the response URL.
@@ -108,7 +117,12 @@ class CustomResource(CfnResource):
                 "that knows it, or correct the type"
             )
         left = self._seconds_left()
-        end = self._clock.now() + left
+        now, utc_now = self._clock.now(), self._clock.utc_now()
+        end = now + left
+        continuation = Continuation.of(self._whole_event, utc_now, left)
+        if not continuation.is_first and continuation.until <= utc_now:
+            raise Failure(_TOO_LATE)
+        until = now + (continuation.until - utc_now).total_seconds()
         invocation = Invocation(
             request=request,
             clients=self._clients,
@@ -116,13 +130,50 @@ class CustomResource(CfnResource):
             patience=Patience(end - min(_RESERVE, left / 4), self._clock, self._pace),
             last_patience=Patience(end - min(_LAST_RESERVE, left / 8), self._clock),
             claim=self._claim,
+            pauses=lambda: Pauses(min(end - min(_PAUSES_RESERVE, left / 4), until), self._clock),
+            utc_now=self._clock.utc_now,
+            remembered=continuation.remembered,
         )
         operation = {
             "Create": resource_type.create,
             "Update": resource_type.update,
             "Delete": resource_type.delete,
         }[request.request_type]
-        return operation(invocation)
+        try:
+            return operation(invocation)
+        except Unfinished as unfinished:
+            self._go_on(unfinished, continuation, invocation)
+            # Never sent: the next invocation answers.
+            return Outcome(request.physical_resource_id or "")
+
+    def _go_on(
+        self, unfinished: Unfinished, continuation: Continuation, invocation: Invocation
+    ) -> None:
+        """Calls the next invocation, or raises Failure when CloudFormation waits no longer."""
+        if self._clock.utc_now() >= continuation.until:
+            raise Failure(str(unfinished)) from unfinished
+        self._journal.decision("go on in another invocation", str(unfinished))
+        payload = json.dumps(continuation.event(self._whole_event, unfinished.remembered))
+        arn = self._lambda_context.invoked_function_arn
+        client = self._clients("lambda", None)
+
+        def invoke() -> None:
+            call(
+                "lambda",
+                "InvokeFunction",
+                client.invoke,
+                "itself",
+                FunctionName=arn,
+                InvocationType="Event",
+                Payload=payload,
+            )
+
+        try:
+            self._answer.leave_to_another(lambda: invocation.last_patience.persist(invoke))
+        except ProviderError as error:
+            raise Failure(
+                f"the function could not go on: {error}; until then {unfinished}"
+            ) from error
 
     def _claim(self, physical_resource_id: str) -> None:
         if self._request.request_type == "Create":

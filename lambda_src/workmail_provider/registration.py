@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from workmail_provider.budgets import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
 from workmail_provider.errors import Failure, ProviderError, Unsettled
 from workmail_provider.invocation import Invocation, Outcome
 from workmail_provider.lifecycle import (
+    Destination,
     Entity,
     EntityState,
+    EntityType,
     Registration,
     RegistrationId,
+    StackOperation,
     Step,
     belongs_to_somebody_else,
     is_rolled_back,
@@ -27,6 +32,9 @@ from workmail_provider.workmail import (
     OrganizationGone,
     not_found_sentence,
 )
+
+if TYPE_CHECKING:
+    from workmail_provider.export_job import ExportJob
 
 RESOURCE_TYPE = "Custom::WorkMailRegistration"
 
@@ -55,9 +63,9 @@ class WorkMailRegistration:
             invocation.journal.decision(
                 "pass over", f"{physical_resource_id!r} is not the id of a registration"
             )
-        else:
-            _Deregistration(invocation, registration_id).run()
-        return Outcome(physical_resource_id)
+            return Outcome(physical_resource_id)
+        exported = _Deregistration(invocation, registration_id).run()
+        return Outcome(physical_resource_id, exported)
 
 
 def parse(properties: Mapping[str, Any]) -> Registration:
@@ -76,6 +84,29 @@ def parse(properties: Mapping[str, Any]) -> Registration:
         email=_text(properties, "Email"),
         region=_region(properties),
         adopt_existing=adopt_existing == "true",
+        export=destination(properties),
+    )
+
+
+def destination(properties: Mapping[str, Any]) -> Destination | None:
+    """Where the mailbox is exported to before it is deregistered, None for nowhere.
+
+    Raises Failure for a declaration that is incomplete.
+    """
+    declared = properties.get("MailboxExport")
+    if declared is None:
+        return None
+    if not isinstance(declared, Mapping):
+        raise Failure(f"MailboxExport is {declared!r}, and must be an object: declare one")
+    maximum_age = _text(declared, "MaximumAge")
+    if not maximum_age.isdecimal():
+        raise Failure(f"MaximumAge is {maximum_age!r}, and must be a number of seconds: correct it")
+    return Destination(
+        role_arn=_text(declared, "RoleArn"),
+        key_arn=_text(declared, "KmsKeyArn"),
+        bucket=_text(declared, "BucketName"),
+        prefix=_text(declared, "Prefix"),
+        maximum_age=timedelta(seconds=int(maximum_age)),
     )
 
 
@@ -100,6 +131,10 @@ def _outcome(entity: Entity) -> Outcome:
             "Email": entity.email or "",
         },
     )
+
+
+def _exported_to(job: ExportJob) -> dict[str, str]:
+    return {"ExportJobId": job.job_id, "ExportedTo": job.location}
 
 
 class _Convergence:
@@ -256,45 +291,77 @@ class _Deregistration:
             invocation.clients("workmail", _region(invocation.request.properties)),
             registration_id.organization_id,
         )
+        self._exported: ExportJob | None = None
         self._asked = False
 
-    def run(self) -> None:
+    def run(self) -> dict[str, str]:
+        """What there is to tell about an export.
+
+        Raises Unfinished when that takes longer than this invocation may.
+        """
         try:
-            self._invocation.patience.persist(self._deregister)
+            while True:
+                export = self._invocation.patience.anew().persist(self._deregister)
+                if export is None:
+                    break
+                # That takes up to hours, and then everything has to be looked at again.
+                self._exported = export()
         except EntityNotFound:
             self._record("done", "the entity is gone")
         except OrganizationGone as error:
             self._record("done", str(error))
+        return _exported_to(self._exported) if self._exported else {}
 
-    def _deregister(self) -> None:
+    def _deregister(self) -> Callable[[], ExportJob] | None:
+        """Deregisters the entity, or gives the export that has to come before."""
         while True:
             entity = self._organization.find(self._id.entity_id)
             if entity.state is not EntityState.ENABLED:
                 self._record("done", f"it reads {entity.state}")
-                return
+                return None
             if self._asked:
                 raise Unsettled(
                     STATE_CHANGED,
                     f"{entity} of organization {entity.organization_id} still reads ENABLED: look "
                     "at it in WorkMail, then delete again",
                 )
-            reason = self._reason_to_leave(entity)
+            operation = self._stack.operation()
+            reason = self._reason_to_leave(entity, operation)
             if reason:
                 self._record("leave enabled", reason)
-                return
+                return None
+            export = self._export_of(entity, operation)
+            if export:
+                return export
             self._record("deregister", "the registration was removed")
             self._organization.deregister(entity)
             self._asked = True
 
-    def _reason_to_leave(self, entity: Entity) -> str | None:
+    @cached_property
+    def _stack(self) -> Stack:
+        client = self._invocation.clients("cloudformation", None)
+        return Stack(client, self._invocation.request.stack_id)
+
+    def _export_of(
+        self, entity: Entity, operation: StackOperation
+    ) -> Callable[[], ExportJob] | None:
+        """What has to be done before the entity may be deregistered; a group has no mailbox."""
+        declared = destination(self._invocation.request.properties)
+        if declared is None or self._exported or entity.entity_type is EntityType.GROUP:
+            return None
+        # Few requests come this far, and the others start without it.
+        from workmail_provider.export import MailboxExport
+
+        export = MailboxExport(self._invocation, self._organization, declared)
+        return lambda: export.run(entity, operation.deletion_began_at or operation.began_at)
+
+    def _reason_to_leave(self, entity: Entity, operation: StackOperation) -> str | None:
         """Late, handed over or rolled back; Failure when what decides that cannot be read."""
-        request = self._invocation.request
-        stack = Stack(self._invocation.clients("cloudformation", None), request.stack_id)
-        operation = stack.operation()
         if operation.is_over:
             return f"the stack is {operation.status}: nobody waits for this request any more"
         if not operation.deletes_stack:
-            holder = other_holder(self._id, request.logical_id, stack.resources())
+            logical_id = self._invocation.request.logical_id
+            holder = other_holder(self._id, logical_id, self._stack.resources())
             if holder:
                 return f"handed over to {holder}"
         if is_rolled_back(entity, operation):

@@ -33,6 +33,7 @@ class Stack:
             status=stack["StackStatus"],
             root_status=root["StackStatus"] if root else None,
             began_at=_began_at(moving),
+            deletion_began_at=stack.get("DeletionTime"),
         )
 
     def resources(self) -> Iterator[StackResource]:

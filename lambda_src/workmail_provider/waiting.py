@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from workmail_provider.budgets import THROTTLING_EASED, Budget
@@ -20,6 +21,7 @@ _SLOWEST_PACE = 5.0
 _SLOWER = 2.0
 _FASTER = 0.9
 _PACE_REMEMBERED = 60.0
+_LONGEST_PAUSE = 60.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
     # Spreads the requests of a roster that was throttled together.
     jitter: Callable[[], float] = random.random
+    # What other processes agree on, unlike `now`.
+    utc_now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 @dataclass
@@ -65,6 +69,10 @@ class Patience:
     pace: Pace = field(default_factory=Pace)
     _began: dict[Budget, float] = field(default_factory=dict)
     _pauses: dict[Budget, int] = field(default_factory=dict)
+
+    def anew(self) -> Patience:
+        """The same deadline with nothing waited yet, for what comes after a long wait."""
+        return Patience(self.deadline, self.clock, self.pace)
 
     def persist(self, step: Callable[[], T]) -> T:
         """The result of `step`, which is tried again while what it waits for may still settle.
@@ -108,3 +116,22 @@ class Patience:
         if ceiling > 0:
             pause = ceiling * (0.5 + self.clock.jitter() / 2)
             self.clock.sleep(max(0.0, min(pause, longest, self.deadline - self.clock.now())))
+
+
+@dataclass
+class Pauses:
+    """Ever longer pauses between looks at what has no budget, until a moment. In seconds."""
+
+    until: float
+    clock: Clock
+    _next: float = 1.0
+
+    def pause(self) -> bool:
+        """Waits for the next look; False at once when that would be too late."""
+        pause = self._next * (0.5 + self.clock.jitter() / 2)
+        left = self.until - self.clock.now()
+        if left <= 0:
+            return False
+        self.clock.sleep(min(pause, left))
+        self._next = min(self._next * 2, _LONGEST_PAUSE)
+        return True

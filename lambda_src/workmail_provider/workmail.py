@@ -19,7 +19,7 @@ from workmail_provider.lifecycle import Entity, EntityState, EntityType
 if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
 
-_NOT_FOUND = "EntityNotFoundException"
+NOT_FOUND = "EntityNotFoundException"
 _RESOURCE_ID_PREFIX = "r-"
 
 
@@ -35,9 +35,9 @@ class Organization:
     """One WorkMail organization and the entities in it."""
 
     def __init__(self, client: WorkMailClient, organization_id: str) -> None:
-        self._client = client
+        self.client = client
         self._id = organization_id
-        self._name = f"organization {organization_id}"
+        self.name = f"organization {organization_id}"
 
     def check_literals(self, entity_id: str, email: str) -> None:
         """Raises Failure for a value that no entity or address can have, before anything is asked.
@@ -77,9 +77,9 @@ class Organization:
     def register(self, entity: Entity, email: str) -> None:
         """Asks WorkMail to enable the entity; reading it again tells when that took effect."""
         try:
-            self._call(
+            self.call(
                 "RegisterToWorkMail",
-                self._client.register_to_work_mail,
+                self.client.register_to_work_mail,
                 EntityId=entity.entity_id,
                 Email=email,
             )
@@ -89,9 +89,9 @@ class Organization:
     def update_primary_email_address(self, entity: Entity, email: str) -> None:
         """Makes `email` the primary address; the one before stays as an alias."""
         try:
-            self._call(
+            self.call(
                 "UpdatePrimaryEmailAddress",
-                self._client.update_primary_email_address,
+                self.client.update_primary_email_address,
                 EntityId=entity.entity_id,
                 Email=email,
             )
@@ -101,34 +101,32 @@ class Organization:
     def deregister(self, entity: Entity) -> None:
         """Asks WorkMail to disable the entity, whose mailbox is then kept for 30 days."""
         try:
-            self._call(
+            self.call(
                 "DeregisterFromWorkMail",
-                self._client.deregister_from_work_mail,
+                self.client.deregister_from_work_mail,
                 EntityId=entity.entity_id,
             )
         except ServiceError as error:
-            if error.code == _NOT_FOUND:
+            if error.code == NOT_FOUND:
                 raise EntityNotFound(entity.entity_id) from error
             raise self._explained(error, entity, entity.email or "") from error
 
     def _describe(self, kind: EntityType, entity_id: str) -> Entity | None:
         operation, method_name, id_name = _DESCRIBE[kind]
         try:
-            answer = self._call(
-                operation, getattr(self._client, method_name), **{id_name: entity_id}
-            )
+            answer = self.call(operation, getattr(self.client, method_name), **{id_name: entity_id})
         except ServiceError as error:
             # DescribeResource documents the second and does not say when; as "not found" it leads
             # to nothing that would touch a mailbox.
-            if error.code in (_NOT_FOUND, "UnsupportedOperationException"):
+            if error.code in (NOT_FOUND, "UnsupportedOperationException"):
                 return None
             raise Failure(
-                _unexpected(error, f"{kind.lower()} {entity_id} of {self._name}")
+                unexpected(error, f"{kind.lower()} {entity_id} of {self.name}")
             ) from error
         canonical_id = answer.get(id_name)
         if not canonical_id:
             raise Failure(
-                f"WorkMail described {kind.lower()} {entity_id} of {self._name} without "
+                f"WorkMail described {kind.lower()} {entity_id} of {self.name} without "
                 "an id: try again, and tell AWS support if it stays"
             )
         return Entity(
@@ -141,16 +139,17 @@ class Organization:
             enabled_date=answer.get("EnabledDate"),
         )
 
-    def _call(self, operation: str, method: Any, **parameters: str) -> Any:
+    def call(self, operation: str, method: Any, **parameters: Any) -> Any:
+        """The answer of one call about this organization, whose own troubles are told apart."""
         try:
             return call(
-                "workmail", operation, method, self._name, OrganizationId=self._id, **parameters
+                "workmail", operation, method, self.name, OrganizationId=self._id, **parameters
             )
         except ServiceError as error:
             match error.code:
                 case "OrganizationNotFoundException":
                     raise OrganizationGone(
-                        f"{self._name} does not exist in {self._client.meta.region_name}: "
+                        f"{self.name} does not exist in {self.client.meta.region_name}: "
                         "check organization_id and organization_region"
                     ) from error
                 case "OrganizationStateException":
@@ -158,12 +157,12 @@ class Organization:
                 case "DirectoryUnavailableException":
                     raise Unsettled(
                         DIRECTORY_AVAILABLE,
-                        f"the directory behind {self._name} is not available: check it, then "
+                        f"the directory behind {self.name} is not available: check it, then "
                         "deploy again",
                     ) from error
                 case "DirectoryServiceAuthenticationFailedException":
                     raise Failure(
-                        f"the directory behind {self._name} refuses WorkMail's credentials: renew "
+                        f"the directory behind {self.name} refuses WorkMail's credentials: renew "
                         "them there, then deploy again"
                     ) from error
             raise
@@ -174,23 +173,23 @@ class Organization:
             answer = call(
                 "workmail",
                 "DescribeOrganization",
-                self._client.describe_organization,
-                self._name,
+                self.client.describe_organization,
+                self.name,
                 OrganizationId=self._id,
             )
         except ServiceError as further:
             if further.code == "OrganizationNotFoundException":
-                return OrganizationGone(f"{self._name} does not exist")
-            return Failure(_unexpected(further, self._name))
+                return OrganizationGone(f"{self.name} does not exist")
+            return Failure(unexpected(further, self.name))
         state = answer.get("State", "unknown")
         if state.casefold() == "deleted":
-            return OrganizationGone(f"{self._name} is deleted: declare one that exists")
+            return OrganizationGone(f"{self.name} is deleted: declare one that exists")
         if state.casefold() == "active":
             return Failure(
-                f"{self._name} answers that it is not active, yet reads Active: try again"
+                f"{self.name} answers that it is not active, yet reads Active: try again"
             )
         return Failure(
-            f"{self._name} is not active (state {state}): wait until it is, then deploy again"
+            f"{self.name} is not active (state {state}): wait until it is, then deploy again"
         )
 
     def _explained(self, error: ServiceError, entity: Entity, email: str) -> ProviderError:
@@ -201,13 +200,13 @@ class Organization:
                 return self._address_in_use(entity, email)
             case "MailDomainNotFoundException":
                 return Failure(
-                    f"{domain} is not a domain of {self._name}: add it in WorkMail or "
+                    f"{domain} is not a domain of {self.name}: add it in WorkMail or "
                     "declare another address"
                 )
             case "MailDomainStateException":
                 return Unsettled(
                     DOMAIN_VERIFIED,
-                    f"{domain} is not verified in {self._name}: verify the domain in "
+                    f"{domain} is not verified in {self.name}: verify the domain in "
                     "WorkMail, then deploy again",
                 )
             case "EntityNotFoundException":
@@ -221,7 +220,7 @@ class Organization:
                 )
             case "UnsupportedOperationException":
                 return Failure(
-                    f"the directory behind {self._name} is read-only: set the address "
+                    f"the directory behind {self.name} is read-only: set the address "
                     f"of {entity.name} there"
                 )
             case "InvalidParameterException":
@@ -229,7 +228,7 @@ class Organization:
                     f"WorkMail does not accept {email} for {entity}: correct entity_id or email "
                     f"({error.message})"
                 )
-        return Failure(_unexpected(error, f"{entity} of {self._name}"))
+        return Failure(unexpected(error, f"{entity} of {self.name}"))
 
     def _address_in_use(self, entity: Entity, email: str) -> ProviderError:
         holder = "another entity"
@@ -238,8 +237,8 @@ class Organization:
             answer = call(
                 "workmail",
                 "DescribeEntity",
-                self._client.describe_entity,
-                self._name,
+                self.client.describe_entity,
+                self.name,
                 OrganizationId=self._id,
                 Email=email,
             )
@@ -251,7 +250,7 @@ class Organization:
         return Failure(f"{email} already belongs to {holder}: free that address or declare another")
 
     def _check(self, name: str, shape_name: str, value: str) -> None:
-        allowed = self._client.meta.service_model.shape_for(shape_name).metadata
+        allowed = self.client.meta.service_model.shape_for(shape_name).metadata
         if not allowed["min"] <= len(value) <= allowed["max"]:
             raise Failure(
                 f"{name} has {len(value)} characters, allowed are {allowed['min']} to "
@@ -275,6 +274,6 @@ def not_found_sentence(entity: str, organization_id: str) -> str:
     )
 
 
-def _unexpected(error: ServiceError, what: str) -> str:
+def unexpected(error: ServiceError, what: str) -> str:
     detail = error.message or "WorkMail gives no more detail"
     return f"{error.operation} failed on {what}: look at it in WorkMail ({error.code}: {detail})"
