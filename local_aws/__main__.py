@@ -20,6 +20,8 @@ def up(arguments: argparse.Namespace) -> None:
     """Keep the embedded AWS running until Ctrl-C or SIGTERM."""
     with LocalAws(region=arguments.region, enforce_iam=arguments.enforce_iam) as local_aws:
         sample = sample_organization(local_aws.workmail)
+        if arguments.export_seconds is not None:
+            local_aws.workmail.exports.duration = arguments.export_seconds
         local_aws.bootstrap()
         environment = local_aws.environment
         inherited = sorted(name for name in os.environ if name.startswith("AWS_"))
@@ -49,6 +51,12 @@ def main(arguments: list[str]) -> None:
     command.add_argument("--region", default="us-east-1", help="(default: %(default)s)")
     command.add_argument(
         "--enforce-iam", action="store_true", help="let IAM policies decide what is allowed"
+    )
+    command.add_argument(
+        "--export-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="how long each mailbox export job runs (default: a moment)",
     )
     command.set_defaults(run=up)
     command = commands.add_parser("demo", help="deploy, change and destroy the example app")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +17,17 @@ from botocore.config import Config
 
 from .bootstrap import bootstrap
 from .certificate import create_certificate
+from .export_bucket import ExportBucket
 from .iam import ADMINISTRATOR_ACCESS_KEY, RoleAuthorizer
 from .ministack import MiniStack, remove_folder
 from .workmail import Behaviour, WorkMail, WorkMailServer
 
 ACCOUNT_ID = "000000000000"
+
+_ADMINISTRATOR = {
+    "aws_access_key_id": ADMINISTRATOR_ACCESS_KEY,
+    "aws_secret_access_key": "test",
+}
 
 
 class LocalAws:
@@ -40,7 +47,12 @@ class LocalAws:
         behaviour: Behaviour | None = None,
     ) -> None:
         self.region = region
-        self.workmail = WorkMail(behaviour=behaviour, region=region, account_id=ACCOUNT_ID)
+        self.workmail = WorkMail(
+            behaviour=behaviour,
+            region=region,
+            account_id=ACCOUNT_ID,
+            destination=ExportBucket(self.client, self._new_client, enforce_iam=enforce_iam),
+        )
         self._enforce_iam = enforce_iam
         self._clients: dict[tuple[str, str], Any] = {}
         self._making_client = threading.Lock()
@@ -123,15 +135,16 @@ class LocalAws:
                 self._clients[key] = self._new_client(*key)
             return self._clients[key]
 
-    def _new_client(self, service: str, region: str) -> Any:
+    def _new_client(
+        self, service: str, region: str, credentials: Mapping[str, str] = _ADMINISTRATOR
+    ) -> Any:
         is_workmail = service == "workmail"
         return boto3.Session(botocore_session=_session_without_profile()).client(
             service,  # type: ignore[call-overload]  # its names are literals there
             region_name=region,
             endpoint_url=self.workmail_endpoint_url if is_workmail else self.endpoint_url,
             verify=str(self._certificate.authority),
-            aws_access_key_id=ADMINISTRATOR_ACCESS_KEY,
-            aws_secret_access_key="test",
+            **credentials,
             config=Config(
                 retries={"total_max_attempts": 2, "mode": "standard"},
                 connect_timeout=5,

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+from .export_bucket import EXPORT_SERVICE
+
 ADMINISTRATOR_ACCESS_KEY = "test"
 
 
@@ -29,7 +31,19 @@ class RoleAuthorizer:
         if role_arn is None:
             return False
         answer = self._client("iam").simulate_principal_policy(
-            PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource_arn]
+            PolicySourceArn=role_arn,
+            ActionNames=[action],
+            ResourceArns=[resource_arn],
+            # WorkMail hands a role on to nobody but its exports.
+            ContextEntries=[
+                {
+                    "ContextKeyName": "iam:PassedToService",
+                    "ContextKeyValues": [EXPORT_SERVICE],
+                    "ContextKeyType": "string",
+                }
+            ]
+            if action == "iam:PassRole"
+            else [],
         )
         return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
 

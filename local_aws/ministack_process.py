@@ -8,11 +8,15 @@ standard input closes, which happens however the parent ends, it ends too and re
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import itertools
+import json
 import os
 import shutil
 import signal
 import sys
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -49,11 +53,78 @@ def tell_roots() -> None:
     handlers._ACTION_HANDLERS["DescribeStacks"] = with_roots
 
 
+def heed_simulated_context() -> None:
+    """SimulatePrincipalPolicy evaluates conditions with its ContextEntries, as on AWS.
+
+    MiniStack ignores them: a statement with a condition on any such key never allows.
+    """
+    from ministack.core import iam_evaluator  # type: ignore[import-untyped]
+    from ministack.services import iam
+
+    simulate = iam._IAM_HANDLERS["SimulatePrincipalPolicy"]
+    resolve = iam_evaluator._resolve_condition_key
+    simulated: ContextVar[dict[str, str]] = ContextVar("simulated")
+
+    def with_context(parameters: Any) -> Any:
+        context: dict[str, str] = {}
+        for number in itertools.count(1):
+            entry = f"ContextEntries.member.{number}"
+            if f"{entry}.ContextKeyName" not in parameters:
+                break
+            (name,) = parameters[f"{entry}.ContextKeyName"]
+            (context[name.lower()],) = parameters[f"{entry}.ContextKeyValues.member.1"]
+        token = simulated.set(context)
+        try:
+            return simulate(parameters)
+        finally:
+            simulated.reset(token)
+
+    def resolved(key: str, context: Any) -> Any:
+        return simulated.get({}).get(key.lower()) or resolve(key, context)
+
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = with_context
+    iam_evaluator._resolve_condition_key = resolved
+
+
+def let_services_assume_roles() -> None:
+    """AssumeRole as a service calls it: for itself, on behalf of a resource.
+
+    MiniStack lets the root of an account assume what any service is trusted with, and knows
+    neither aws:SourceArn nor aws:SourceAccount. Here root can say which service it stands for,
+    as RoleSessionName, and for which resource that works, as ExternalId.
+    """
+    from ministack.core import iam_evaluator
+
+    evaluate = iam_evaluator.evaluate_trust_policy
+
+    def as_service(document: Any, caller_arn: str, context: Any = None) -> Any:
+        given = context.service_context if context else {}
+        service = given.get("sts:rolesessionname") or ""
+        if not (service.endswith(".amazonaws.com") and caller_arn.endswith(":root")):
+            return evaluate(document, caller_arn, context)
+        policy = json.loads(document) if isinstance(document, str) else document
+        statements = policy["Statement"]
+        trusted = [
+            statement
+            for statement in ([statements] if isinstance(statements, dict) else statements)
+            if statement.get("Principal") == "*"
+            or iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+        ]
+        source_arn = given["sts:externalid"]
+        source = {"aws:sourcearn": source_arn, "aws:sourceaccount": source_arn.split(":")[4]}
+        in_service = dataclasses.replace(context, service_context=source)
+        return evaluate({**policy, "Statement": trusted}, caller_arn, in_service)
+
+    iam_evaluator.evaluate_trust_policy = as_service
+
+
 def main(socket_number: str, chain: str, key: str, folder: str) -> None:
     threading.Thread(target=end_with_parent, args=(folder,), daemon=True).start()
     from ministack.app import app  # type: ignore[import-untyped]
 
     tell_roots()
+    heed_simulated_context()
+    let_services_assume_roles()
     config = Config()
     config.bind = [f"fd://{socket_number}"]
     config.certfile, config.keyfile = chain, key
