@@ -43,12 +43,14 @@ class Shelf:
         self.archives: dict[str, bytes] = {}
         self.refusal: WorkMailError | None = None
         self.failure: ExportFailed | None = None
+        self.before_writing: Callable[[], object] = lambda: None
 
     def open(self, job: ExportJob) -> Write:
         if self.refusal:
             raise self.refusal
 
         def write(archive: bytes) -> None:
+            self.before_writing()
             if self.failure:
                 raise self.failure
             self.archives[job.s3_path] = archive
@@ -401,6 +403,30 @@ class TestEnds:
         job = described(client, org, job_id)
         assert (job["State"], job["ErrorInfo"]) == ("FAILED", "Access Denied")
 
+    def test_other_calls_need_not_wait_for_the_writing(
+        self, client: WorkMailClient, org: str, clock: Clock, shelf: Shelf
+    ) -> None:
+        writing, finish = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            writing.set()
+            finish.wait(10)
+
+        shelf.before_writing = wait
+        job_id = start(client, org)
+        clock.advance(1)
+        describing = threading.Thread(target=described, args=(client, org, job_id))
+        describing.start()
+        assert writing.wait(10)
+        registering = threading.Thread(target=register, args=(client, org, "bob"))
+        registering.start()
+        registering.join(5)
+        waited = registering.is_alive()
+        finish.set()
+        for thread in (describing, registering):
+            thread.join()
+        assert not waited
+
     def test_a_held_job_runs_until_it_is_released(
         self, client: WorkMailClient, workmail: WorkMail, org: str, clock: Clock
     ) -> None:
@@ -511,9 +537,10 @@ class TestDescribeAndList:
         assert job.entity_id == organization.entity("alice").entity_id
         assert job.s3_path == f"mail/{job_id}.zip"
         assert job.end_time is None
-        workmail.exports.age(timedelta(hours=1))
-        (job,) = workmail.exports.jobs
-        assert job.end_time == pytest.approx(job.start_time + workmail.exports.duration)
+        for _ in range(2):
+            workmail.exports.age(timedelta(hours=1))
+            (job,) = workmail.exports.jobs
+            assert job.end_time == pytest.approx(job.start_time + workmail.exports.duration)
 
     def test_reset_forgets_jobs_and_orders(
         self, client: WorkMailClient, workmail: WorkMail, org: str, clock: Clock
