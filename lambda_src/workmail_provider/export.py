@@ -79,7 +79,8 @@ class MailboxExport:
             job = to_join(jobs, entity.entity_id, self._destination, self._description)
             if job:
                 self._record("join", f"export job {job.job_id} is {job.state}", entity)
-                return job
+                # The list does not tell why a job failed.
+                return self._look_at(job)
             try:
                 return self._start(entity, began_at)
             except ExportLimitReached as refused:

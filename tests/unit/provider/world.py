@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -20,6 +20,7 @@ from workmail_provider.protocol import CustomResource
 from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 from workmail_provider.waiting import Clock
 
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
 
 
@@ -75,6 +76,7 @@ class Stack:
     creation_time: float
     last_updated_time: float | None = None
     root: Stack | None = None
+    deletion_time: float | None = None
     # Logical id -> (physical id, status).
     resources: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -97,6 +99,8 @@ class CloudFormationClient:
         }
         if stack.last_updated_time is not None:
             described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
+        if stack.deletion_time is not None:
+            described["DeletionTime"] = datetime.fromtimestamp(stack.deletion_time, UTC)
         if stack.root:
             described["RootId"] = ROOT_STACK_ID
         return {"Stacks": [described]}
@@ -124,6 +128,21 @@ class CloudFormationClient:
             raise self._errors.pop(0)
 
 
+class LambdaClient:
+    """A boto3 client of Lambda that keeps what the function invokes."""
+
+    def __init__(self, queue: list[dict[str, Any]], errors: list[Exception]) -> None:
+        self._queue = queue
+        self._errors = errors
+
+    def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
+        assert (FunctionName, InvocationType) == (FUNCTION_ARN, "Event")
+        if self._errors:
+            raise self._errors.pop(0)
+        self._queue.append(json.loads(Payload))
+        return {"StatusCode": 202}
+
+
 @dataclass
 class WorldContext:
     """Lambda's context object in the world's time."""
@@ -132,6 +151,7 @@ class WorldContext:
     ends_at: float
     log_group_name: str = "provider-logs"
     log_stream_name: str = "stream"
+    invoked_function_arn: str = FUNCTION_ARN
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.ends_at - self.world.now) * 1000))
@@ -154,15 +174,29 @@ class World:
         self.stack_calls: list[str] = []
         self.stack_errors: list[Exception] = []
         self.bodies: list[bytes] = []
+        # What the function has invoked itself with and not been given yet, and what that meets.
+        self.queue: list[dict[str, Any]] = []
+        self.invoke_errors: list[Exception] = []
+        self.invocations = 0
+        # What happens instead when the function sleeps for so many seconds.
+        self.on_sleep: Callable[[float], None] | None = None
         self.provider = CustomResource(
             {RESOURCE_TYPE: WorkMailRegistration()},
             self._client,
-            Clock(now=lambda: self.now, sleep=self.pass_time, jitter=lambda: 0.5),
+            Clock(
+                now=lambda: self.now,
+                sleep=self.pass_time,
+                jitter=lambda: 0.5,
+                utc_now=lambda: datetime.fromtimestamp(self.now, UTC),
+            ),
             self._take_answer,
         )
 
     def pass_time(self, seconds: float) -> None:
-        self.now += seconds
+        if self.on_sleep:
+            self.on_sleep(seconds)
+        else:
+            self.now += seconds
 
     def enable(self, name: str, email: str, *, ago: float = 3600.0) -> None:
         """Somebody enables an entity by hand, long before the stack operation or `ago` seconds."""
@@ -182,18 +216,41 @@ class World:
         request_type: str,
         physical_id: str | None = None,
         *,
-        logical_id: str = "Alice",
         seconds: float = 600.0,
-        **properties: Any,
+        **given: Any,
     ) -> dict[str, Any]:
-        """Has one request done; the answer that CloudFormation got."""
-        request = event(request_type, LogicalResourceId=logical_id, PhysicalResourceId=physical_id)
-        request["ResourceProperties"] = {**request["ResourceProperties"], **properties}
+        """Has one request done; the answer that CloudFormation got. See `request`."""
         before = len(self.bodies)
-        self.provider(request, WorldContext(self, self.now + seconds))
+        self.queue.append(self.request(request_type, physical_id, **given))
+        while self.queue:
+            self.invoke(seconds)
         assert len(self.bodies) == before + 1, "exactly one answer to each request"
         answer: dict[str, Any] = json.loads(self.bodies[-1])
         return answer
+
+    def request(
+        self,
+        request_type: str,
+        physical_id: str | None = None,
+        *,
+        logical_id: str = "Alice",
+        request_id: str = "request-1",
+        **properties: Any,
+    ) -> dict[str, Any]:
+        """One event of CloudFormation."""
+        request = event(
+            request_type,
+            LogicalResourceId=logical_id,
+            PhysicalResourceId=physical_id,
+            RequestId=request_id,
+        )
+        request["ResourceProperties"] = {**request["ResourceProperties"], **properties}
+        return request
+
+    def invoke(self, seconds: float) -> None:
+        """Gives the function the next event of the queue."""
+        self.invocations += 1
+        self.provider(self.queue.pop(0), WorldContext(self, self.now + seconds))
 
     @property
     def operations(self) -> list[str]:
@@ -203,6 +260,8 @@ class World:
     def _client(self, service: str, region: str | None) -> Any:
         if service == "workmail":
             return WorkMailClient(self.workmail, region or "us-east-1")
+        if service == "lambda":
+            return LambdaClient(self.queue, self.invoke_errors)
         assert (service, region) == ("cloudformation", None)
         return CloudFormationClient(self.stack, self.stack_calls, self.stack_errors)
 
