@@ -26,6 +26,7 @@ class Context:
     seconds: float = 60.0
     log_group_name: str = "provider-logs"
     log_stream_name: str = "2026/11/22/[$LATEST]0a1b"
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:provider"
     started: float = field(default_factory=time.monotonic)
 
     def get_remaining_time_in_millis(self) -> int:
