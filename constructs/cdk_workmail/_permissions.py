@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import CfnResource, Names, Stack
+from aws_cdk import CfnResource, Names, Stack, Stage
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 if TYPE_CHECKING:
+    from cdk_workmail.export import MailboxExport
     from cdk_workmail.provider import WorkMailProvider
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonworkmail.html
@@ -24,6 +26,32 @@ WORKMAIL_ACTIONS = [
     "workmail:DescribeEntity",
     "workmail:DescribeOrganization",
 ]
+EXPORT_ACTIONS = [
+    "workmail:StartMailboxExportJob",
+    "workmail:DescribeMailboxExportJob",
+    "workmail:ListMailboxExportJobs",
+]
+# https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
+EXPORT_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
+EXPORT_ROLE_PATH = "/cdk-workmail/"
+_EXPORT_SERVICE = "export.workmail.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class ExportPermissions:
+    """What an exported registration depends on, and what it tells the function of the export."""
+
+    policy: CfnResource
+    properties: dict[str, object]
+
+
+@dataclass(frozen=True)
+class _ExportRole:
+    """What WorkMail exports with, and the policy of the function that lets it say so."""
+
+    role: iam.Role
+    access: iam.PolicyDocument
+    policy: iam.Policy
 
 
 class StackPermissions(Construct):
@@ -36,7 +64,11 @@ class StackPermissions(Construct):
     def __init__(self, scope: Construct, id: str, *, provider: WorkMailProvider) -> None:
         super().__init__(scope, id)
         self._role = provider.role
+        self._function_arn = provider.service_token
         self._by_organization: dict[tuple[str, str | None], CfnResource] = {}
+        self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
+        self._export_roles: dict[str, _ExportRole] = {}
+        self._continuing: iam.Policy | None = None
         self._stack_policy = self._policy("Stack", self._reading_the_stack())
         # Without its invocation settings the function would be retried after a crash.
         self._stack_policy.node.add_dependency(provider.function)
@@ -53,18 +85,25 @@ class StackPermissions(Construct):
             self._by_organization[key] = self._make_organization_policy(organization_id, region)
         return self._by_organization[key]
 
+    def on_export(
+        self, export: MailboxExport, organization_id: str, region: str | None
+    ) -> ExportPermissions:
+        """What a registration that is exported before it is deregistered has to depend on.
+
+        One for each export and organization, named by all that is in it: with another bucket, key
+        or prefix a new role is made beside the one that a removed registration still exports with.
+        The role, and what lets the function pass it, start exports and go on waiting for them, are
+        deleted after everything that depended on them, as in `on_organization`.
+        """
+        key = (export, organization_id, region)
+        if key not in self._by_export:
+            self._by_export[key] = self._make_export_permissions(export, organization_id, region)
+        return self._by_export[key]
+
     def _make_organization_policy(self, organization_id: str, region: str | None) -> CfnResource:
-        stack = Stack.of(self)
-        arn = stack.format_arn(
-            service="workmail",
-            region=region,
-            resource="organization",
-            resource_name=organization_id,
-        )
+        arn = self._organization_arn(organization_id, region)
         statement = iam.PolicyStatement(actions=WORKMAIL_ACTIONS, resources=[arn])
-        # Tokens are numbered as they are made, so only what they resolve to is stable.
-        resolved = json.dumps(stack.resolve(arn), sort_keys=True)
-        id = f"Organization{hashlib.sha256(resolved.encode()).hexdigest()[:8]}"
+        id = f"Organization{self._digest(arn)}"
         policy = cast("iam.Policy | None", self.node.try_find_child(id))
         if policy:
             # Attributes of two other stacks can resolve alike here and still differ when deployed.
@@ -73,6 +112,110 @@ class StackPermissions(Construct):
             policy = self._policy(id, [statement])
             policy.node.add_dependency(self._stack_policy)
         return cast(CfnResource, policy.node.default_child)
+
+    def _make_export_permissions(
+        self, export: MailboxExport, organization_id: str, region: str | None
+    ) -> ExportPermissions:
+        stack = Stack.of(self)
+        organization = self._organization_arn(organization_id, region)
+        bucket, key = export.bucket, export.encryption_key
+        objects = bucket.arn_for_objects(f"{export.prefix}/{organization_id}/*")
+        service = iam.ServicePrincipal(
+            _EXPORT_SERVICE,
+            conditions={
+                "StringEquals": {"aws:SourceAccount": stack.account},
+                "ArnLike": {"aws:SourceArn": organization},
+            },
+        )
+        through_s3 = {"kms:ViaService": f"s3.{region or stack.region}.amazonaws.com"}
+        access = [
+            iam.PolicyStatement(
+                actions=["s3:GetBucketPolicyStatus"], resources=[bucket.bucket_arn]
+            ),
+            iam.PolicyStatement(
+                actions=["s3:AbortMultipartUpload", "s3:PutObject"], resources=[objects]
+            ),
+            iam.PolicyStatement(
+                actions=EXPORT_KEY_ACTIONS,
+                resources=[key.key_arn],
+                conditions={"StringEquals": through_s3},
+            ),
+        ]
+        starting = iam.PolicyStatement(actions=EXPORT_ACTIONS, resources=[organization])
+
+        digest = self._digest(path_in_stage(export), organization, objects, key.key_arn)
+        found = self._export_roles.get(digest)
+        if found:
+            # As with organizations: alike here, and perhaps not when deployed.
+            trust = cast(iam.PolicyDocument, found.role.assume_role_policy)
+            trust.add_statements(
+                iam.PolicyStatement(actions=["sts:AssumeRole"], principals=[service])
+            )
+            found.access.add_statements(*access)
+            found.policy.add_statements(starting)
+        else:
+            found = self._make_export_role(digest, service, access, starting)
+            self._export_roles[digest] = found
+        return ExportPermissions(
+            policy=cast(CfnResource, found.policy.node.default_child),
+            properties={
+                "RoleArn": found.role.role_arn,
+                "KmsKeyArn": key.key_arn,
+                "BucketName": bucket.bucket_name,
+                "Prefix": export.prefix,
+                "MaximumAge": export._maximum_age_seconds,
+            },
+        )
+
+    def _make_export_role(
+        self,
+        digest: str,
+        service: iam.IPrincipal,
+        access: list[iam.PolicyStatement],
+        starting: iam.PolicyStatement,
+    ) -> _ExportRole:
+        document = iam.PolicyDocument(statements=access)
+        role = iam.Role(
+            self,
+            f"ExportRole{digest}",
+            path=EXPORT_ROLE_PATH,
+            description="Exports mailboxes of Amazon WorkMail before they are deregistered",
+            assumed_by=service,
+            # In the role and not beside it, where it would need a dependency of its own.
+            inline_policies={"Export": document},
+        )
+        passing = iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": _EXPORT_SERVICE}},
+        )
+        policy = self._policy(f"Export{digest}", [starting, passing])
+        if self._continuing is None:
+            # An export outlasts an invocation, and the function then calls itself.
+            self._continuing = self._policy(
+                "Continuing",
+                [
+                    iam.PolicyStatement(
+                        actions=["lambda:InvokeFunction"], resources=[self._function_arn]
+                    )
+                ],
+            )
+            self._continuing.node.add_dependency(self._stack_policy)
+        policy.node.add_dependency(self._continuing)
+        return _ExportRole(role, document, policy)
+
+    def _organization_arn(self, organization_id: str, region: str | None) -> str:
+        return Stack.of(self).format_arn(
+            service="workmail",
+            region=region,
+            resource="organization",
+            resource_name=organization_id,
+        )
+
+    def _digest(self, *values: str) -> str:
+        # Tokens are numbered as they are made, so only what they resolve to is stable.
+        resolved = [json.dumps(Stack.of(self).resolve(value), sort_keys=True) for value in values]
+        return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]
 
     def _reading_the_stack(self) -> list[iam.PolicyStatement]:
         stack = Stack.of(self)
@@ -104,3 +247,9 @@ def _root_of(stack: Stack) -> Stack:
     while stack.nested_stack_parent:
         stack = stack.nested_stack_parent
     return stack
+
+
+def path_in_stage(construct: Construct) -> str:
+    """Its path without that of the stage, so that all stages of a pipeline name it alike."""
+    stage = cast(Stage, Stage.of(construct))
+    return construct.node.path.removeprefix(f"{stage.node.path}/")

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar, cast
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar, cast
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource, Stack, Stage
+from aws_cdk import Annotations, CfnResource, Stack
 from constructs import Construct
 
 from cdk_workmail._literals import check_region
-from cdk_workmail._permissions import StackPermissions
+from cdk_workmail._permissions import ExportPermissions, StackPermissions, path_in_stage
 from cdk_workmail.provider import WorkMailProvider
 
+if TYPE_CHECKING:
+    from cdk_workmail.export import MailboxExport
+
 END_OF_SUPPORT = "@cdk-workmail/end-of-support"
+EXPORTS_IN_LINE = "@cdk-workmail/exports-in-line"
+# https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
+_EXPORTS_AT_A_TIME = 10
 _ID = "Custom::WorkMail"
 
 
@@ -31,6 +38,7 @@ class StackRegistrations(Construct):
         self._declared: dict[tuple[str, ...], Construct] = {}
         self._own_provider: WorkMailProvider | None = None
         self._permissions: dict[WorkMailProvider, StackPermissions] = {}
+        self._exported: Counter[tuple[str, str | None]] = Counter()
         Annotations.of(stack).add_warning_v2(
             END_OF_SUPPORT,
             "AWS ends support for Amazon WorkMail on March 31, 2027, and its organizations and "
@@ -82,6 +90,35 @@ class StackRegistrations(Construct):
             self._permissions[provider] = self._make_permissions(registration, provider)
         return self._permissions[provider].on_organization(organization_id, region)
 
+    def permit_export(
+        self,
+        registration: Construct,
+        provider: WorkMailProvider,
+        export: MailboxExport,
+        organization_id: str,
+        region: str | None,
+    ) -> ExportPermissions:
+        """What a registration that `permit` has seen needs besides for being exported.
+
+        Raises ValueError if the export or the provider does not suit the organization's exports.
+        """
+        export._check_region(registration, region or self._region)
+        provider._serve_exports(registration)
+        self._count_export(organization_id, region)
+        return self._permissions[provider].on_export(export, organization_id, region)
+
+    def _count_export(self, organization_id: str, region: str | None) -> None:
+        self._exported[organization_id, region] += 1
+        if self._exported[organization_id, region] == _EXPORTS_AT_A_TIME + 1:
+            # Of several organizations' the CDK keeps one: what it says is the same.
+            Annotations.of(Stack.of(self)).add_info_v2(
+                EXPORTS_IN_LINE,
+                f"WorkMail exports {_EXPORTS_AT_A_TIME} mailboxes of an organization at a time, "
+                f"and CloudFormation waits an hour for the deletion of each registration: where "
+                f"the exports of all take longer, the deletion of the stack fails with what is "
+                f"left, which keeps those mailboxes enabled, and has to be run again",
+            )
+
     def _make_permissions(
         self, registration: Construct, provider: WorkMailProvider
     ) -> StackPermissions:
@@ -94,8 +131,5 @@ class StackRegistrations(Construct):
             )
         if provider is self._own_provider:
             return StackPermissions(self, "Permissions", provider=provider)
-        # Its path in the stage, so that the stages of a pipeline have the same logical ids.
-        stage = cast(Stage, Stage.of(provider))
-        known_as = provider.node.path.removeprefix(f"{stage.node.path}/")
-        digest = hashlib.sha256(known_as.encode()).hexdigest()[:8]
+        digest = hashlib.sha256(path_in_stage(provider).encode()).hexdigest()[:8]
         return StackPermissions(self, f"Permissions{digest}", provider=provider)

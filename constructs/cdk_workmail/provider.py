@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from typing import cast
+
+import jsii
+from aws_cdk import Duration, INumberProducer, IResolveContext, Lazy, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -15,6 +18,14 @@ from cdk_workmail._asset import HANDLER, provider_code
 _SHORTEST_TIMEOUT = Duration.minutes(3)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _LONGEST_TIMEOUT = Duration.minutes(15)
+# An export is waited for by one invocation after the other, for an hour at most, and Lambda stops a
+# function that has called itself about 16 times:
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+_SHORTEST_TIMEOUT_WITH_EXPORTS = Duration.minutes(5)
+# What a roster comes to that the account's concurrency delivers at once: docs/benchmarks.md.
+_ROSTER = 20
+_RESERVED_FOR_A_ROSTER = 10
+_NEVER_RESERVED = -1
 _MEMORY_SIZES = range(128, 10240 + 1)
 
 
@@ -75,12 +86,18 @@ class WorkMailProvider(Construct):
         :param log_retention: How long the function's own log group keeps a line; three months
             unless given. Not together with `log_group`.
         :param reserved_concurrent_executions: How many registrations are worked on at a time, at
-            least 1; as many as the account allows unless given. The others wait in Lambda's queue,
-            and this wait counts towards the service timeout. For hundreds of registrations about 10
-            keep most requests from being throttled. None are reserved unless given, because
-            accounts with few concurrent executions have none to reserve.
+            least 1; the others wait in Lambda's queue, and this wait counts towards the service
+            timeout. Unless given, 10 if more than 20 registrations of the app use the function:
+            CloudFormation delivers hundreds of them at once, and WorkMail then throttled 73 % of
+            their requests with none reserved, and 8 % with 10, as measured in docs/benchmarks.md of
+            the project. None are reserved for fewer, which need none, nor if one of them is removed
+            with SNAPSHOT, because exports are waited for inside the function and would keep the
+            others out. -1 reserves none in any case, for accounts with few concurrent executions:
+            Lambda leaves 100 of them unreserved.
         """
         super().__init__(scope, id)
+        self._registrations = 0
+        self._has_exports = False
         timeout = timeout or Duration.minutes(10)
         self._check(memory_size, timeout, reserved_concurrent_executions)
         if log_group and log_retention:
@@ -101,6 +118,7 @@ class WorkMailProvider(Construct):
             description="Registers entities of Amazon WorkMail for CloudFormation",
         )
         log_group.grant_write(self.role)
+        self._timeout_seconds = timeout.to_seconds()
         self.service_timeout = timeout.plus(Duration.seconds(30))
         self.function = lambda_.Function(
             self,
@@ -114,7 +132,7 @@ class WorkMailProvider(Construct):
             memory_size=memory_size,
             timeout=timeout,
             log_group=log_group,
-            reserved_concurrent_executions=reserved_concurrent_executions,
+            reserved_concurrent_executions=self._reserve(reserved_concurrent_executions),
             # By the end of the service timeout CloudFormation has given up on an event and gone
             # on, perhaps to undo it: an event that Lambda repeats, or hands out late because the
             # function was throttled, would then act on a mailbox behind CloudFormation's back.
@@ -127,6 +145,23 @@ class WorkMailProvider(Construct):
             "ServiceToken": self.service_token,
             "ServiceTimeout": self.service_timeout.to_seconds(),
         }
+
+    def _serve_exports(self, registration: Construct) -> None:
+        """Raises ValueError if the function has too little time for exports."""
+        shortest = _SHORTEST_TIMEOUT_WITH_EXPORTS.to_seconds()
+        if self._timeout_seconds < shortest:
+            raise ValueError(
+                f"{registration.node.path}: provider must have a timeout of at least "
+                f"{shortest:.0f} seconds for SNAPSHOT, got {self._timeout_seconds:.0f} of "
+                f"{self.node.path}: the function waits for an export by calling itself, which "
+                f"Lambda stops after about 16 times"
+            )
+        self._has_exports = True
+
+    def _reserve(self, given: int | None) -> int | None:
+        if given == _NEVER_RESERVED:
+            return None
+        return given or cast(int, Lazy.uncached_number(_ReservedForARoster(self)))
 
     def _check(
         self, memory_size: int, timeout: Duration, reserved_concurrent_executions: int | None
@@ -147,8 +182,23 @@ class WorkMailProvider(Construct):
                 f"settles by itself"
             )
         concurrency = reserved_concurrent_executions
-        if concurrency is not None and concurrency < 1 and not Token.is_unresolved(concurrency):
+        if concurrency in (None, _NEVER_RESERVED) or Token.is_unresolved(concurrency):
+            return
+        if concurrency < 1:
             raise ValueError(
-                f"{path}: reserved_concurrent_executions must be at least 1, got {concurrency}: "
-                f"with none of them CloudFormation never gets an answer"
+                f"{path}: reserved_concurrent_executions must be at least 1, or -1 to reserve "
+                f"none, got {concurrency}: with 0 CloudFormation never gets an answer"
             )
+
+
+@jsii.implements(INumberProducer)
+class _ReservedForARoster:
+    """Decides when all registrations are declared, also those of other stacks."""
+
+    def __init__(self, provider: WorkMailProvider) -> None:
+        self._provider = provider
+
+    def produce(self, context: IResolveContext) -> int | None:
+        if self._provider._has_exports or self._provider._registrations <= _ROSTER:
+            return None
+        return _RESERVED_FOR_A_ROSTER

@@ -7,9 +7,13 @@ from constructs import Construct
 
 from cdk_workmail._literals import EMAIL, ENTITY_ID, ORGANIZATION_ID
 from cdk_workmail._stack import StackRegistrations
+from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 
 RESOURCE_TYPE = "Custom::WorkMailRegistration"
+# The longest that CloudFormation waits; an export takes as long as its mailbox is large.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
+_EXPORT_SERVICE_TIMEOUT = 3600
 
 
 class WorkMailRegistration(Construct):
@@ -45,6 +49,7 @@ class WorkMailRegistration(Construct):
         organization_region: str | None = None,
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
+        mailbox_export: MailboxExport | None = None,
         provider: WorkMailProvider | None = None,
     ) -> None:
         """Declares that the entity is enabled.
@@ -61,17 +66,17 @@ class WorkMailRegistration(Construct):
             is. With False the deployment fails instead, and changes nothing.
         :param removal_policy: What happens when the registration leaves its stack. Unless given it
             is DESTROY, which deregisters the entity. RETAIN leaves it enabled, and so does
-            RETAIN_ON_UPDATE_OR_DELETE except when its own creation is rolled back. There is no
-            SNAPSHOT, because mailboxes are not exported.
+            RETAIN_ON_UPDATE_OR_DELETE except when its own creation is rolled back. SNAPSHOT exports
+            the mailbox of a user or resource to `mailbox_export` first and deregisters it only when
+            that is complete; within an hour, after which the removal fails, the mailbox stays on,
+            and another removal goes on with the same export. A group has no mailbox and is
+            deregistered as with DESTROY.
+        :param mailbox_export: Where SNAPSHOT exports to; required with it, and refused without. The
+            Region of its bucket and key has to be the organization's: checked here if known.
         :param provider: The function to use; one of the stack's own unless given.
         """
         super().__init__(scope, id)
-        if removal_policy is RemovalPolicy.SNAPSHOT:
-            raise ValueError(
-                f"{self.node.path}: removal_policy must be DESTROY, RETAIN or "
-                f"RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT: mailboxes are not exported, and "
-                f"RETAIN keeps them"
-            )
+        self._check_export(removal_policy, mailbox_export)
         registrations = StackRegistrations.of(scope)
         registrations.check_region(self, organization_region)
         ORGANIZATION_ID.check(self, organization_id)
@@ -80,6 +85,7 @@ class WorkMailRegistration(Construct):
         if EMAIL.check(self, email):
             registrations.declare(self, "email", email)
         self.provider = provider or registrations.provider
+        self.provider._registrations += 1
         policy = registrations.permit(self, self.provider, organization_id, organization_region)
 
         properties: dict[str, object] = {
@@ -91,11 +97,20 @@ class WorkMailRegistration(Construct):
         }
         if organization_region:
             properties["OrganizationRegion"] = organization_region
+        export = mailbox_export and registrations.permit_export(
+            self, self.provider, mailbox_export, organization_id, organization_region
+        )
+        if export:
+            properties["MailboxExport"] = export.properties
+            properties["ServiceTimeout"] = _EXPORT_SERVICE_TIMEOUT
         # The bare resource, not CustomResource: it is the default child, as the CDK's escape
         # hatches expect, and a large roster is declared in less time.
         self._resource = CfnResource(self, "Resource", type=RESOURCE_TYPE, properties=properties)
         self._resource.add_resource_dependency(policy)
-        if removal_policy:
+        if export:
+            # CloudFormation's own DeletionPolicy stays Delete: it refuses Snapshot here.
+            self._resource.add_resource_dependency(export.policy)
+        elif removal_policy:
             self._resource.apply_removal_policy(removal_policy)
 
     @property
@@ -122,6 +137,19 @@ class WorkMailRegistration(Construct):
     def email(self) -> str:
         """The entity's primary address."""
         return self._attribute("Email")
+
+    def _check_export(self, policy: RemovalPolicy | None, export: MailboxExport | None) -> None:
+        path = self.node.path
+        if policy is RemovalPolicy.SNAPSHOT and export is None:
+            raise ValueError(
+                f"{path}: removal_policy SNAPSHOT must come with mailbox_export, got none: make a "
+                f"MailboxExport, or keep the mailbox with RETAIN"
+            )
+        if export is not None and policy is not RemovalPolicy.SNAPSHOT:
+            raise ValueError(
+                f"{path}: mailbox_export must come with removal_policy SNAPSHOT, got "
+                f"{policy.name if policy else 'none'}: without SNAPSHOT nothing is exported"
+            )
 
     def _attribute(self, name: str) -> str:
         return self._resource.get_att(name).to_string()

@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from aws_cdk import App, CfnParameter, Duration, Environment, NestedStack, Stack
+from aws_cdk import App, CfnParameter, Duration, Environment, NestedStack, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from cdk_workmail import WorkMailProvider
+from cdk_workmail import MailboxExport, WorkMailProvider
 from tests.synth.roster import REGISTRATION, new_stack, only, register, resources
 
 FUNCTION = "AWS::Lambda::Function"
@@ -102,7 +102,11 @@ def test_a_given_log_group_is_used() -> None:
         ({"timeout": Duration.seconds(901)}, "timeout must be 180 to 900 seconds, got 901: "),
         (
             {"reserved_concurrent_executions": 0},
-            "reserved_concurrent_executions must be at least 1, got 0: ",
+            "reserved_concurrent_executions must be at least 1, or -1 to reserve none, got 0: ",
+        ),
+        (
+            {"reserved_concurrent_executions": -2},
+            "reserved_concurrent_executions must be at least 1, or -1 to reserve none, got -2: ",
         ),
     ],
 )
@@ -136,6 +140,69 @@ def test_numbers_may_be_tokens_and_the_timeout_may_not() -> None:
     assert properties["ReservedConcurrentExecutions"] == {"Ref": "Number"}
     with pytest.raises(ValueError, match=r"^Mail/Timeout: timeout must be known at synth"):
         WorkMailProvider(stack, "Timeout", timeout=Duration.seconds(number))
+
+
+def reserved(provider: WorkMailProvider) -> object:
+    function = only(resources(Stack.of(provider), FUNCTION))
+    return function["Properties"].get("ReservedConcurrentExecutions")
+
+
+@pytest.mark.parametrize(
+    ("registrations", "given", "expected"),
+    [(20, None, None), (21, None, 10), (21, 4, 4), (21, -1, None), (1, 4, 4), (1, -1, None)],
+)
+def test_a_roster_reserves_ten_unless_told_otherwise(
+    registrations: int, given: int | None, expected: int | None
+) -> None:
+    stack = new_stack()
+    provider = WorkMailProvider(stack, "Provider", reserved_concurrent_executions=given)
+    for number in range(registrations):
+        register(stack, f"Member{number}", provider=provider)
+    assert reserved(provider) == expected
+
+
+def test_what_was_chosen_is_reserved_with_exports_too() -> None:
+    stack = new_stack()
+    provider = WorkMailProvider(stack, "Provider", reserved_concurrent_executions=3)
+    removal: dict[str, Any] = {
+        "removal_policy": RemovalPolicy.SNAPSHOT,
+        "mailbox_export": MailboxExport(stack, "Export"),
+    }
+    register(stack, provider=provider, **removal)
+    assert reserved(provider) == 3
+
+
+@pytest.mark.parametrize("exported", [0, 20])
+def test_one_exported_registration_is_enough_to_reserve_none(exported: int) -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    for number in range(21):
+        removal: dict[str, Any] = {}
+        if number == exported:
+            removal = {"removal_policy": RemovalPolicy.SNAPSHOT, "mailbox_export": export}
+        provider = register(stack, f"Member{number}", **removal).provider
+    assert reserved(provider) is None
+
+
+def test_the_rosters_of_all_stacks_that_share_a_function_count() -> None:
+    app = App()
+    provider = WorkMailProvider(Stack(app, "Shared"), "Provider")
+    users = [Stack(app, "One"), Stack(app, "Two"), NestedStack(Stack.of(provider), "Nested")]
+    for stack in users:
+        for number in range(7):
+            register(stack, f"Member{number}", provider=provider)
+    assert reserved(provider) == 10
+
+
+def test_what_is_reserved_is_decided_when_all_are_declared() -> None:
+    stack = new_stack()
+    provider = WorkMailProvider(stack, "Provider")
+    for number in range(20):
+        register(stack, f"Member{number}", provider=provider)
+    function = cast(lambda_.CfnFunction, provider.function.node.default_child)
+    assert stack.resolve(function.reserved_concurrent_executions) is None
+    register(stack, "Last", provider=provider)
+    assert reserved(provider) == 10
 
 
 def test_a_provider_is_shared_within_a_stack() -> None:

@@ -104,8 +104,3 @@ def test_the_removal_policy_is_cloudformations_own(
     resource = only(resources(stack, REGISTRATION))
     assert resource.get("DeletionPolicy") == deletion
     assert resource.get("UpdateReplacePolicy") == replacement
-
-
-def test_snapshot_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Mail/Alice: removal_policy must be .* got SNAPSHOT"):
-        register(new_stack(), removal_policy=RemovalPolicy.SNAPSHOT)

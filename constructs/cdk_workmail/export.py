@@ -1,0 +1,197 @@
+"""Where mailboxes are exported to before they are deregistered."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk_workmail._literals import Rule
+from cdk_workmail._permissions import EXPORT_KEY_ACTIONS, EXPORT_ROLE_PATH
+
+# WorkMail's own pattern allows * too, which in the role's policy would stand for other prefixes.
+# Its keys end at 1023 characters: the function appends 34 of the organization, up to 256 of the
+# entity, the time and three slashes, and WorkMail the name of its file.
+PREFIX = Rule(
+    field="prefix",
+    pattern=re.compile(r"(?!/)[A-Za-z0-9!_.'()/-]+(?<!/)"),
+    longest=700,
+    allowed="1 to 700 letters, digits and ! _ . ' ( ) / -, without / at its beginning or end",
+)
+_DEFAULT_PREFIX = "workmail"
+_DEFAULT_AGE = Duration.hours(24)
+# https://docs.aws.amazon.com/workmail/latest/APIReference/API_ListMailboxExportJobs.html
+_OLDEST = Duration.days(7)
+
+
+class MailboxExport(Construct):
+    """The bucket and the key for mailboxes of registrations with `RemovalPolicy.SNAPSHOT`.
+
+    By default a bucket that suits WorkMail and mail: no public access, TLS only, versioned,
+    encrypted with a key of its own, which rotates. Bucket and key stay when they leave the stack.
+    Who decrypts an object is in CloudTrail, because S3 asks the key for each of them.
+
+    A mailbox is at `<prefix>/<organization id>/<entity id>/<time>` and becomes one zip: mail and
+    calendar items as MIME, no contacts, tasks or notes. One export serves any number of
+    registrations, organizations and stacks in the Region of the organization.
+
+    WorkMail writes with a role that the registration's stack has for it. A bucket or a key that was
+    given has to let that role in. The policy of a bucket does, unless it denies. A key made in this
+    app gets a statement in its policy that lets the roles of exports use it through S3; of a key
+    from elsewhere the policy has to leave it to the account's IAM policies, as KMS's default does.
+    If it is this statement alone that lets the role in, remove the registrations before the export:
+    CloudFormation changes the key's policy first, and exports then fail, which keeps mailboxes on.
+
+    Raises ValueError for a prefix or an age that WorkMail would refuse, and for a key that is not
+    symmetric.
+
+    Exporting mailbox content:
+    https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
+    """
+
+    bucket: s3.IBucket
+    """Where the exports are."""
+
+    encryption_key: kms.IKey
+    """What they are encrypted with."""
+
+    prefix: str
+    """What their keys begin with."""
+
+    maximum_age: Duration
+    """How old an export may be to stand for a new one."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        bucket: s3.IBucket | None = None,
+        encryption_key: kms.IKey | None = None,
+        prefix: str | None = None,
+        maximum_age: Duration | None = None,
+    ) -> None:
+        """Makes the bucket and the key, unless they are given.
+
+        :param bucket: A bucket without public access, in the Region of the organization. Unless
+            given, one is made.
+        :param encryption_key: A symmetric key for encryption, in the Region of the organization.
+            Unless given, the key that the bucket was declared with, or else one that is made, at
+            what KMS takes for a key. A bucket that is made is encrypted with it too.
+        :param prefix: 1 to 700 letters, digits and ! _ . ' ( ) / -, without / at its beginning or
+            end; `workmail` unless given.
+        :param maximum_age: How long ago an export may have ended that a removal counts as its own
+            instead of starting another: whole seconds, 0 to 7 days; 24 hours unless given. Mail
+            that came since is not in it, but WorkMail keeps the mailbox for 30 days. WorkMail
+            exports a mailbox once in 24 hours, counted from the start of the last export, so with
+            24 hours from its end there is no time at which a removal can neither start an export
+            nor use the last one. With less there is, and a removal fails then and keeps the mailbox
+            on. WorkMail tells of exports for seven days.
+        """
+        super().__init__(scope, id)
+        self.prefix = _DEFAULT_PREFIX if prefix is None else prefix
+        PREFIX.check(self, self.prefix)
+        self.maximum_age = maximum_age or _DEFAULT_AGE
+        self._maximum_age_seconds = self._checked_seconds(self.maximum_age)
+        if encryption_key is None and bucket is not None:
+            encryption_key = bucket.encryption_key
+        self.encryption_key = self._admit(encryption_key) if encryption_key else self._make_key()
+        self.bucket = bucket or self._make_bucket()
+        self._regions = {
+            "bucket": self.bucket.env.region,
+            "encryption_key": self.encryption_key.env.region,
+        }
+
+    def _check_region(self, registration: Construct, region: str) -> None:
+        """Raises ValueError unless bucket and key are in the organization's region; tokens pass."""
+        for what, got in self._regions.items():
+            if got != region and not Token.is_unresolved(got) and not Token.is_unresolved(region):
+                raise ValueError(
+                    f"{registration.node.path}: mailbox_export must have its {what} in the "
+                    f"organization's region {region!r}, got {got!r} of {self.node.path}: WorkMail "
+                    f"exports within a region only"
+                )
+
+    def _checked_seconds(self, age: Duration) -> int:
+        path = self.node.path
+        if age.is_unresolved():
+            raise ValueError(f"{path}: maximum_age must be known at synth, got a token")
+        seconds, oldest = age.to_seconds(integral=False), _OLDEST.to_seconds()
+        if not 0 <= seconds <= oldest or seconds % 1:
+            raise ValueError(
+                f"{path}: maximum_age must be 0 to {oldest:.0f} whole seconds, got {seconds:g}: "
+                f"WorkMail tells of exports for seven days"
+            )
+        return int(seconds)
+
+    def _admit(self, key: kms.IKey) -> kms.IKey:
+        declared = _declaration_of(key)
+        if declared is not None:
+            self._check_key(declared)
+        # Not the role itself, as `grant` has it: a role in a stack that refers to the key cannot be
+        # named in the stack of the key. And not the whole account, which a careful policy keeps
+        # away from mail.
+        roles = Stack.of(key).format_arn(
+            service="iam", region="", resource=f"role{EXPORT_ROLE_PATH}*"
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AccountRootPrincipal()],
+                actions=EXPORT_KEY_ACTIONS,
+                resources=["*"],
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"s3.{key.env.region}.amazonaws.com"},
+                    "ArnLike": {"aws:PrincipalArn": roles},
+                },
+            )
+        )
+        return key
+
+    def _check_key(self, key: kms.CfnKey) -> None:
+        for what, got, allowed in (
+            ("KeySpec", key.key_spec, "SYMMETRIC_DEFAULT"),
+            ("KeyUsage", key.key_usage, "ENCRYPT_DECRYPT"),
+        ):
+            if got not in (None, allowed) and not Token.is_unresolved(got):
+                raise ValueError(
+                    f"{self.node.path}: encryption_key must have the {what} {allowed}, got {got}: "
+                    f"WorkMail exports with symmetric keys only"
+                )
+
+    def _make_key(self) -> kms.Key:
+        return kms.Key(
+            self,
+            "Key",
+            description="Exports of Amazon WorkMail mailboxes",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _make_bucket(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.encryption_key,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        # A bucket that is kept without its policy would be open to requests without TLS.
+        cast(s3.BucketPolicy, bucket.policy).apply_removal_policy(RemovalPolicy.RETAIN)
+        return bucket
+
+
+def _declaration_of(key: kms.IKey) -> kms.CfnKey | None:
+    """Its resource if this app has it: below a `Key`, or above what `from_cfn_key` makes."""
+    for found in (key.node.default_child, key.node.scope):
+        if isinstance(found, kms.CfnKey):
+            return found
+    return None

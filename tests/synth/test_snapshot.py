@@ -1,0 +1,551 @@
+"""Registrations that are exported before they are deregistered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aws_cdk import Annotations as Noted
+from aws_cdk import (
+    App,
+    CfnParameter,
+    Duration,
+    Environment,
+    Fn,
+    NestedStack,
+    RemovalPolicy,
+    Stack,
+    Stage,
+)
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Annotations, Match, Template
+from constructs import Construct
+
+from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
+from tests.synth.roster import (
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    REGISTRATION,
+    new_stack,
+    only,
+    register,
+    resources,
+)
+
+POLICY = "AWS::IAM::Policy"
+ROLE = "AWS::IAM::Role"
+EXPORT_SERVICE = "export.workmail.amazonaws.com"
+IRELAND = Environment(account="111111111111", region="eu-west-1")
+BUCKET_ARN = {"Fn::GetAtt": ["ExportBucketFD42BCED", "Arn"]}
+KEY_ARN = {"Fn::GetAtt": ["ExportKeyCEC9964D", "Arn"]}
+
+
+def snapshot(
+    scope: Construct, id: str, export: MailboxExport, **declared: Any
+) -> WorkMailRegistration:
+    return register(
+        scope, id, removal_policy=RemovalPolicy.SNAPSHOT, mailbox_export=export, **declared
+    )
+
+
+def arn_of(organization: str) -> dict[str, Any]:
+    """In `IRELAND`."""
+    tail = f":workmail:eu-west-1:111111111111:organization/{organization}"
+    return {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, tail]]}
+
+
+def export_roles(stack: Stack) -> dict[str, dict[str, Any]]:
+    return {
+        id: role["Properties"]
+        for id, role in resources(stack, ROLE).items()
+        if EXPORT_SERVICE in json.dumps(role)
+    }
+
+
+def policies(stack: Stack, action: str) -> dict[str, dict[str, Any]]:
+    """The policies that allow the action, by logical id."""
+    return {
+        id: policy["Properties"]
+        for id, policy in resources(stack, POLICY).items()
+        if f'"{action}"' in json.dumps(policy["Properties"]["PolicyDocument"])
+    }
+
+
+def needed_by(stack: Stack, id: str) -> set[str]:
+    """All that CloudFormation makes before this resource, and deletes after it."""
+    everything = Template.from_stack(stack).to_json()["Resources"]
+
+    def referred(value: Any) -> Iterator[str]:
+        match value:
+            case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
+                yield name
+            case dict():
+                for item in value.values():
+                    yield from referred(item)
+            case list():
+                for item in value:
+                    yield from referred(item)
+
+    found: set[str] = set()
+    ahead = [id]
+    while ahead:
+        resource = everything[ahead.pop()]
+        depends = resource.get("DependsOn", [])
+        for name in [*([depends] if isinstance(depends, str) else depends), *referred(resource)]:
+            if name in everything and name not in found:
+                found.add(name)
+                ahead.append(name)
+    return found
+
+
+def test_the_resource_says_where_to_export_to_and_has_an_hour() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export", prefix="last", maximum_age=Duration.minutes(5))
+    provider = snapshot(stack, "Alice", export).provider
+    resource = only(resources(stack, REGISTRATION))
+    (role,) = export_roles(stack)
+    assert resource["Properties"] == {
+        "ServiceToken": stack.resolve(provider.service_token),
+        "ServiceTimeout": 3600,
+        "OrganizationId": ORGANIZATION,
+        "EntityId": "alice",
+        "Email": "alice@example.com",
+        "AdoptExisting": True,
+        "MailboxExport": {
+            "RoleArn": {"Fn::GetAtt": [role, "Arn"]},
+            "KmsKeyArn": KEY_ARN,
+            "BucketName": {"Ref": "ExportBucketFD42BCED"},
+            "Prefix": "last",
+            "MaximumAge": 300,
+        },
+    }
+
+
+def test_cloudformation_deletes_the_resource_as_ever() -> None:
+    """It refuses a DeletionPolicy of Snapshot for custom resources."""
+    stack = new_stack()
+    snapshot(stack, "Alice", MailboxExport(stack, "Export"))
+    resource = only(resources(stack, REGISTRATION))
+    assert not {"DeletionPolicy", "UpdateReplacePolicy"} & resource.keys()
+
+
+def test_the_function_uses_the_last_export_for_a_day_unless_told_otherwise() -> None:
+    stack = new_stack()
+    snapshot(stack, "Alice", MailboxExport(stack, "Export"))
+    properties = only(resources(stack, REGISTRATION))["Properties"]
+    assert properties["MailboxExport"]["MaximumAge"] == 86400
+
+
+def test_others_beside_an_exported_registration_need_nothing_of_it() -> None:
+    stack = new_stack()
+    snapshot(stack, "Alice", MailboxExport(stack, "Export"))
+    register(stack, "Bob")
+    (id,) = (id for id in resources(stack, REGISTRATION) if id.startswith("Bob"))
+    bob = resources(stack, REGISTRATION)[id]
+    assert bob["Properties"]["ServiceTimeout"] == 630
+    assert "MailboxExport" not in bob["Properties"]
+    assert len(bob["DependsOn"]) == 1
+    assert not needed_by(stack, id) & export_roles(stack).keys()
+
+
+def test_snapshot_without_an_export_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Alice: removal_policy SNAPSHOT must come with mailbox_export, got none: "
+        r"make a MailboxExport, or keep the mailbox with RETAIN$",
+    ):
+        register(new_stack(), removal_policy=RemovalPolicy.SNAPSHOT)
+
+
+@pytest.mark.parametrize(
+    ("policy", "got"),
+    [(None, "none"), (RemovalPolicy.DESTROY, "DESTROY"), (RemovalPolicy.RETAIN, "RETAIN")],
+)
+def test_an_export_without_snapshot_is_refused(policy: RemovalPolicy | None, got: str) -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    with pytest.raises(
+        ValueError,
+        match=rf"^Mail/Alice: mailbox_export must come with removal_policy SNAPSHOT, got {got}: "
+        rf"without SNAPSHOT nothing is exported$",
+    ):
+        register(stack, removal_policy=policy, mailbox_export=export)
+
+
+@pytest.mark.parametrize("what", ["bucket", "encryption_key"])
+def test_bucket_and_key_are_in_the_organizations_region(what: str) -> None:
+    stack = new_stack(env=IRELAND)
+    here = MailboxExport(stack, "Here")
+    given: dict[str, Any] = {"bucket": here.bucket, "encryption_key": here.encryption_key}
+    elsewhere: dict[str, Any] = {
+        "bucket": s3.Bucket.from_bucket_attributes(
+            stack, "Bucket", bucket_name="mine", region="us-east-1"
+        ),
+        "encryption_key": kms.Key.from_key_arn(
+            stack, "Key", f"arn:aws:kms:us-east-1:111111111111:key/{'0' * 8}"
+        ),
+    }
+    export = MailboxExport(stack, "Export", **(given | {what: elsewhere[what]}))
+    expected = re.escape(
+        f"Mail/Alice: mailbox_export must have its {what} in the organization's region "
+        f"'eu-west-1', got 'us-east-1' of Mail/Export: WorkMail exports within a region only"
+    )
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        snapshot(stack, "Alice", export)
+
+
+def test_the_region_is_the_organizations_and_not_the_stacks() -> None:
+    app = App()
+    stack = Stack(app, "Mail", env=Environment(account="111111111111", region="eu-central-1"))
+    with pytest.raises(ValueError, match=r"organization's region 'eu-west-1', got 'eu-central-1'"):
+        snapshot(stack, "Alice", MailboxExport(stack, "Near"), organization_region="eu-west-1")
+    far = MailboxExport(
+        stack,
+        "Far",
+        bucket=s3.Bucket.from_bucket_attributes(
+            stack, "Bucket", bucket_name="mine", region="eu-west-1"
+        ),
+        encryption_key=kms.Key.from_key_arn(
+            stack, "Key", f"arn:aws:kms:eu-west-1:111111111111:key/{'0' * 8}"
+        ),
+    )
+    snapshot(stack, "Bob", far, organization_region="eu-west-1")
+    (role,) = export_roles(stack).values()
+    text = json.dumps(role)
+    assert '"s3.eu-west-1.amazonaws.com"' in text
+    assert ":workmail:eu-west-1:111111111111:" in text
+    assert "eu-central-1" not in text
+
+
+def test_regions_that_are_tokens_are_not_compared() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    snapshot(stack, "Alice", export, organization_region="eu-west-1")
+    region = CfnParameter(stack, "Region").value_as_string
+    snapshot(stack, "Bob", export, organization_region=region)
+
+
+def test_a_function_with_too_little_time_is_refused() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    short = WorkMailProvider(stack, "Short", timeout=Duration.seconds(299))
+    enough = WorkMailProvider(stack, "Enough", timeout=Duration.minutes(5))
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Alice: provider must have a timeout of at least 300 seconds for SNAPSHOT, "
+        r"got 299 of Mail/Short: the function waits for an export by calling itself, ",
+    ):
+        snapshot(stack, "Alice", export, provider=short)
+    snapshot(stack, "Bob", export, provider=enough)
+
+
+def test_workmail_exports_with_a_role_for_this_organization_bucket_and_key() -> None:
+    stack = new_stack(env=IRELAND)
+    snapshot(stack, "Alice", MailboxExport(stack, "Export"))
+    role = only(export_roles(stack))
+    assert role.pop("Description")
+    assert role == {
+        "Path": "/cdk-workmail/",
+        "AssumeRolePolicyDocument": {
+            "Statement": [
+                {
+                    "Action": "sts:AssumeRole",
+                    "Condition": {
+                        "StringEquals": {"aws:SourceAccount": "111111111111"},
+                        "ArnLike": {"aws:SourceArn": arn_of(ORGANIZATION)},
+                    },
+                    "Effect": "Allow",
+                    "Principal": {"Service": EXPORT_SERVICE},
+                }
+            ],
+            "Version": "2012-10-17",
+        },
+        "Policies": [
+            {
+                "PolicyName": "Export",
+                "PolicyDocument": {
+                    "Statement": [
+                        {
+                            "Action": "s3:GetBucketPolicyStatus",
+                            "Effect": "Allow",
+                            "Resource": BUCKET_ARN,
+                        },
+                        {
+                            "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
+                            "Effect": "Allow",
+                            "Resource": {
+                                "Fn::Join": ["", [BUCKET_ARN, f"/workmail/{ORGANIZATION}/*"]]
+                            },
+                        },
+                        {
+                            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                            "Condition": {
+                                "StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+                            },
+                            "Effect": "Allow",
+                            "Resource": KEY_ARN,
+                        },
+                    ],
+                    "Version": "2012-10-17",
+                },
+            }
+        ],
+    }
+
+
+def test_the_function_may_export_this_organization_pass_that_role_and_call_itself() -> None:
+    stack = new_stack(env=IRELAND)
+    provider = snapshot(stack, "Alice", MailboxExport(stack, "Export")).provider
+    (role,) = export_roles(stack)
+    exporting = only(policies(stack, "iam:PassRole"))
+    assert exporting["PolicyDocument"]["Statement"] == [
+        {
+            "Action": [
+                "workmail:StartMailboxExportJob",
+                "workmail:DescribeMailboxExportJob",
+                "workmail:ListMailboxExportJobs",
+            ],
+            "Effect": "Allow",
+            "Resource": arn_of(ORGANIZATION),
+        },
+        {
+            "Action": "iam:PassRole",
+            "Condition": {"StringEquals": {"iam:PassedToService": EXPORT_SERVICE}},
+            "Effect": "Allow",
+            "Resource": {"Fn::GetAtt": [role, "Arn"]},
+        },
+    ]
+    continuing = only(policies(stack, "lambda:InvokeFunction"))
+    assert continuing["PolicyDocument"]["Statement"] == [
+        {
+            "Action": "lambda:InvokeFunction",
+            "Effect": "Allow",
+            "Resource": stack.resolve(provider.service_token),
+        }
+    ]
+    function_role = {"Ref": stack.get_logical_id(provider.role.node.default_child)}  # type: ignore[arg-type]
+    assert exporting["Roles"] == continuing["Roles"] == [function_role]
+
+
+def test_a_stack_without_snapshot_grants_nothing_of_it() -> None:
+    stack = new_stack()
+    MailboxExport(stack, "Export")
+    for id, policy in (("Alice", None), ("Bob", RemovalPolicy.RETAIN)):
+        register(stack, id, removal_policy=policy)
+    text = json.dumps(Template.from_stack(stack).to_json())
+    for word in ("MailboxExportJob", "iam:PassRole", "lambda:InvokeFunction", EXPORT_SERVICE):
+        assert word not in text
+
+
+def test_all_that_its_removal_needs_is_deleted_after_the_registration() -> None:
+    """CloudFormation deletes what an update removes at its end, and before what it depended on.
+
+    So when the last registration and its export leave the app together, the Delete still finds the
+    role, what the function may do, and the bucket and key, which stay anyway. Nothing of it may be
+    shared with what is left, because that would be changed in place before the Delete.
+    """
+    stack = new_stack()
+    snapshot(stack, "Alice", MailboxExport(stack, "Export"))
+    (alice,) = resources(stack, REGISTRATION)
+    expected = {
+        *export_roles(stack),
+        *policies(stack, "workmail:StartMailboxExportJob"),
+        *policies(stack, "iam:PassRole"),
+        *policies(stack, "lambda:InvokeFunction"),
+        *policies(stack, "workmail:DeregisterFromWorkMail"),
+        *policies(stack, "cloudformation:DescribeStacks"),
+        *policies(stack, "logs:PutLogEvents"),
+        *resources(stack, "AWS::S3::Bucket"),
+        *resources(stack, "AWS::KMS::Key"),
+        *resources(stack, "AWS::Lambda::EventInvokeConfig"),
+    }
+    assert expected <= needed_by(stack, alice)
+
+
+def test_what_an_export_adds_changes_nothing_that_is_there_without_it() -> None:
+    """A resource that changed when the last export goes would be changed before its Delete."""
+    without, beside = new_stack(), new_stack()
+    for stack in (without, beside):
+        register(stack, "Bob")
+    snapshot(beside, "Alice", MailboxExport(beside, "Export"))
+    before = Template.from_stack(without).to_json()["Resources"]
+    after = Template.from_stack(beside).to_json()["Resources"]
+    assert before == {id: after[id] for id in before}
+    assert len(after) - len(before) == len(
+        ["registration", "bucket", "its policy", "key", "role", "exporting", "continuing"]
+    )
+
+
+def test_each_export_and_organization_has_a_role_of_its_own() -> None:
+    stack = new_stack(env=IRELAND)
+    one, two = MailboxExport(stack, "One"), MailboxExport(stack, "Two")
+    declared = (
+        ("Alice", one, ORGANIZATION),
+        ("Bob", one, ORGANIZATION),
+        ("Carol", two, ORGANIZATION),
+        ("Dave", one, OTHER_ORGANIZATION),
+    )
+    for id, export, organization in declared:
+        snapshot(stack, id, export, organization_id=organization)
+    roles = export_roles(stack)
+    assert len(roles) == len(policies(stack, "iam:PassRole")) == 3
+    assert len(policies(stack, "lambda:InvokeFunction")) == 1
+    for registration in resources(stack, REGISTRATION).values():
+        properties = registration["Properties"]
+        role, _ = properties["MailboxExport"]["RoleArn"]["Fn::GetAtt"]
+        text = json.dumps(roles[role])
+        assert properties["MailboxExport"]["BucketName"]["Ref"] in text
+        assert properties["OrganizationId"] in text
+        (used,) = (id for id, p in policies(stack, "iam:PassRole").items() if role in json.dumps(p))
+        assert used in registration["DependsOn"]
+
+
+def test_another_bucket_prefix_or_key_is_another_role() -> None:
+    """So that the old role is there, as it was, for a registration that the same update removes."""
+    ids: set[str] = set()
+    for options in ({}, {"prefix": "other"}, {"bucket": True}, {"key": True}):
+        stack = new_stack()
+        given: dict[str, Any] = dict(options)
+        bucket = s3.Bucket.from_bucket_name(stack, "Mine", "mine")
+        key = kms.Key(stack, "Key")
+        if given.pop("bucket", None):
+            given["bucket"] = bucket
+        if given.pop("key", None):
+            given["encryption_key"] = key
+        snapshot(stack, "Alice", MailboxExport(stack, "Export", **given))
+        ids.update(export_roles(stack))
+    assert len(ids) == 4
+
+
+def test_another_age_is_the_same_role() -> None:
+    ids: set[str] = set()
+    for hours in (1, 24):
+        stack = new_stack()
+        export = MailboxExport(stack, "Export", maximum_age=Duration.hours(hours))
+        snapshot(stack, "Alice", export)
+        ids.update(export_roles(stack))
+    assert len(ids) == 1
+
+
+def test_two_functions_of_a_stack_each_may_export() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    snapshot(stack, "Alice", export)
+    snapshot(stack, "Bob", export, provider=WorkMailProvider(stack, "Provider"))
+    passing, calling = policies(stack, "iam:PassRole"), policies(stack, "lambda:InvokeFunction")
+    for each in (passing, calling):
+        assert len({json.dumps(policy["Roles"]) for policy in each.values()}) == len(each) == 2
+
+
+def test_stacks_that_share_function_and_export_each_bring_role_and_policies() -> None:
+    app = App()
+    shared = Stack(app, "Shared")
+    provider, export = WorkMailProvider(shared, "Provider"), MailboxExport(shared, "Export")
+    users = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
+    for stack in users:
+        snapshot(stack, "Alice", export, provider=provider)
+    assert export_roles(shared) == policies(shared, "iam:PassRole") == {}
+    names = []
+    for stack in users:
+        (alice,) = resources(stack, REGISTRATION)
+        mine = export_roles(stack).keys() | policies(stack, "lambda:InvokeFunction").keys()
+        assert len(mine) == 2
+        assert mine | policies(stack, "iam:PassRole").keys() <= needed_by(stack, alice)
+        names += [each["Properties"]["PolicyName"] for each in resources(stack, POLICY).values()]
+    # On one role, a policy overwrites another of the same name.
+    assert len(set(names)) == len(names) == 4 * 3
+    assert max(map(len, names)) <= 128
+
+
+def test_tokens_that_are_alike_share_a_role() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    for id in ("Alice", "Bob"):
+        snapshot(stack, id, export, organization_id=Fn.import_value("Organization"))
+    role = only(export_roles(stack))
+    assert len(role["AssumeRolePolicyDocument"]["Statement"]) == 1
+    assert len(role["Policies"][0]["PolicyDocument"]["Statement"]) == 3
+    assert len(only(policies(stack, "iam:PassRole"))["PolicyDocument"]["Statement"]) == 2
+
+
+def test_tokens_that_are_only_alike_until_deployed_can_all_be_exported() -> None:
+    app = App()
+    mail = Stack(app, "Mail")
+    export = MailboxExport(mail, "Export")
+    for id in ("One", "Two"):
+        organization = CfnParameter(Stack(app, id), "Organization").value_as_string
+        snapshot(mail, f"Alice{id}", export, organization_id=organization)
+    role = only(export_roles(mail))
+    documents = (
+        role["AssumeRolePolicyDocument"],
+        role["Policies"][0]["PolicyDocument"],
+        only(policies(mail, "iam:PassRole"))["PolicyDocument"],
+    )
+    for document in documents:
+        for id in ("One", "Two"):
+            assert f"{id}:Exports" in json.dumps(document)
+
+
+def test_ids_do_not_depend_on_what_else_is_declared() -> None:
+    templates = []
+    for others, name in ((0, "Beta"), (3, "Production")):
+        stack = Stack(Stage(App(), name), "Mail")
+        for number in range(others):
+            # Tokens are numbered as they are made.
+            assert CfnParameter(stack, f"Earlier{number}").value_as_string
+            register(stack, f"Member{number}")
+        organization = CfnParameter(stack, "Organization").value_as_string
+        snapshot(stack, "Alice", MailboxExport(stack, "Export"), organization_id=organization)
+        templates.append((list(export_roles(stack)), list(policies(stack, "iam:PassRole"))))
+    assert templates[0] == templates[1]
+
+
+def test_a_template_is_the_same_each_time() -> None:
+    texts = []
+    for _ in range(2):
+        stack = new_stack()
+        export = MailboxExport(stack, "Export")
+        for number in range(25):
+            snapshot(stack, f"Member{number}", export)
+        texts.append(json.dumps(Template.from_stack(stack).to_json()))
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(10, 0), (11, 1), (25, 1)])
+def test_a_stack_tells_once_that_exports_wait_in_line(count: int, expected: int) -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    for number in range(count):
+        for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+            id = f"Member{number}{organization[2:6]}"
+            snapshot(stack, id, export, organization_id=organization)
+    found = Annotations.from_stack(stack).find_info("*", Match.any_value())
+    assert [told.id for told in found] == ["/Mail"] * expected
+    for told in found:
+        text = str(told.entry.data)
+        assert "10 mailboxes of an organization at a time" in text
+        assert "an hour" in text
+        assert "has to be run again" in text
+
+
+def test_others_do_not_wait_in_line() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    for number in range(10):
+        snapshot(stack, f"Exported{number}", export)
+        register(stack, f"Member{number}")
+        snapshot(stack, f"Far{number}", export, organization_id=OTHER_ORGANIZATION)
+    Annotations.from_stack(stack).has_no_info("*", Match.any_value())
+
+
+def test_what_is_told_can_be_acknowledged() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    for number in range(11):
+        snapshot(stack, f"Member{number}", export)
+    Noted.of(stack).acknowledge_info("@cdk-workmail/exports-in-line")
+    Annotations.from_stack(stack).has_no_info("*", Match.any_value())
