@@ -125,6 +125,11 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 class _Answers(_Quiet):
+    # As the servers of S3, which takes the answers.
+    disable_nagle_algorithm = True
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
     def do_PUT(self) -> None:
         self._answer()
 

@@ -7,15 +7,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-response
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from workmail_provider.connection import ResponseConnection
 from workmail_provider.journal import Journal
 
 # What a Create answers with that failed before it asked for anything: a later Delete knows that
@@ -29,6 +27,8 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
+
+_CONNECTION = ResponseConnection()
 
 
 class LambdaContext(Protocol):
@@ -64,7 +64,7 @@ class Answer:
         }
         self._context = context
         self._sleep = sleep
-        self._put = put or _put
+        self._put = put or _CONNECTION.put
         # Held while sending: the function must not be frozen before the answer has gone out.
         self._lock = threading.Lock()
         self._sent = False
@@ -156,28 +156,3 @@ def shortened(sentence: str, longest: int) -> str:
     if len(sentence) <= longest:
         return sentence
     return sentence[: max(0, longest - 3)].rstrip() + "..."
-
-
-def _put(url: str, body: bytes, timeout: float) -> int:
-    parts = urlsplit(url)
-    connection: HTTPConnection
-    if parts.scheme == "https":
-        connection = HTTPSConnection(parts.netloc, timeout=timeout, context=_tls())
-    else:
-        connection = HTTPConnection(parts.netloc, timeout=timeout)
-    try:
-        # The URL is signed for an empty content type.
-        connection.request(
-            "PUT",
-            f"{parts.path}?{parts.query}" if parts.query else parts.path,
-            body,
-            {"Content-Type": ""},
-        )
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()

@@ -23,7 +23,7 @@ from crhelper import CfnResource
 
 from local_aws.certificate import Certificate, create_certificate
 from tests.unit.provider.lambda_fakes import SECRET, Context, cloudformation, event, tls
-from workmail_provider import answer, handler
+from workmail_provider import answer, connection, handler
 from workmail_provider.answer import LambdaContext
 from workmail_provider.invocation import Invocation, Outcome
 from workmail_provider.protocol import CustomResource
@@ -158,10 +158,10 @@ def making(
     monkeypatch.setattr("crhelper.CfnResource._wait_for_cwlogs.__defaults__", (making.time.sleep,))
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
-    answer._tls.cache_clear()
+    connection._tls.cache_clear()
     before = set(threading.enumerate())
     yield making
-    answer._tls.cache_clear()
+    connection._tls.cache_clear()
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
         assert not thread.is_alive()
@@ -194,7 +194,7 @@ def test_no_client_is_made_before_a_request_needs_one(
     making: Making, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(boto3, "client", lambda service, **_: made.append(service))
+    monkeypatch.setattr(boto3.Session, "client", lambda _, service, **__: made.append(service))
     making.of(done)
     assert made == []
 
