@@ -7,46 +7,82 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aws_cdk import RemovalPolicy
 from aws_cdk.assertions import Template
 
+from cdk_workmail import MailboxExport
 from tests.synth.roster import new_stack, register
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
-BEGIN, END = "<!-- policy -->\n", "<!-- /policy -->"
 
 
 def test_the_documented_policies_are_those_of_the_template() -> None:
     """`make documents` writes them anew."""
     stack = new_stack()
     register(stack)
-    policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
-    statements = [
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    assert_documented("policy", statements(resources))
+
+
+def test_the_documented_policies_of_exports_are_those_of_the_template() -> None:
+    """`make documents` writes them anew."""
+    plain, stack = new_stack(), new_stack()
+    register(plain)
+    export = MailboxExport(stack, "Export")
+    register(stack, removal_policy=RemovalPolicy.SNAPSHOT, mailbox_export=export)
+    before = Template.from_stack(plain).to_json()["Resources"]
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    added = {id: resources[id] for id in resources.keys() - before.keys()}
+    assert_documented("export policy", statements(added))
+    (role,) = (each for each in added.values() if each["Type"] == "AWS::IAM::Role")
+    (inline,) = role["Properties"]["Policies"]
+    shown = {
+        "AssumeRolePolicyDocument": role["Properties"]["AssumeRolePolicyDocument"]["Statement"],
+        "Policies": inline["PolicyDocument"]["Statement"],
+    }
+    assert_documented("export role", readable(shown))
+
+
+def statements(resources: dict[str, Any]) -> list[Any]:
+    """Those of all policies, sorted by what they allow."""
+    found = [
         readable(statement)
-        for policy in policies
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
     ]
-    statements.sort(key=lambda statement: str(statement["Action"]))
-    rendered = f"```json\n{json.dumps(statements, indent=2)}\n```\n"
+    return sorted(found, key=lambda statement: str(statement["Action"]))
+
+
+def assert_documented(part: str, shown: Any) -> None:
+    begin, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
+    rendered = f"```json\n{json.dumps(shown, indent=2)}\n```\n"
     text = DOCUMENT.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    expected = before + BEGIN + rendered + END + after
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    expected = before + begin + rendered + end + after
     if os.environ.get("WRITE_DOCUMENTS"):
         DOCUMENT.write_text(expected)
     assert DOCUMENT.read_text() == expected
 
 
 def readable(value: Any) -> Any:
-    """Intrinsic functions as `${...}`, and the log group by what it is."""
+    """Intrinsic functions as `${...}`, and attributes by what has them."""
     match value:
         case {"Fn::Join": ["", parts]}:
             return "".join(readable(part) for part in parts)
         case {"Ref": name}:
             return "${" + name + "}"
         case {"Fn::GetAtt": [name, attribute]}:
-            return "${LogGroup." + attribute + "}" if "LogGroup" in name else f"{name}.{attribute}"
+            return "${" + kind_of(name) + "." + attribute + "}"
         case dict():
             return {key: readable(item) for key, item in value.items()}
         case list():
             return [readable(item) for item in value]
     return value
+
+
+def kind_of(logical_id: str) -> str:
+    kinds = ("LogGroup", "ExportRole", "ExportBucket", "ExportKey", "ProviderFunction")
+    (kind,) = (kind for kind in kinds if kind in logical_id)
+    return kind
