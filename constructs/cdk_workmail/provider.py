@@ -148,6 +148,8 @@ class WorkMailProvider(Construct):
 
     def _serve_exports(self, registration: Construct) -> None:
         """Raises ValueError if the function has too little time for exports."""
+        if self._has_exports:
+            return
         shortest = _SHORTEST_TIMEOUT_WITH_EXPORTS.to_seconds()
         if self._timeout_seconds < shortest:
             raise ValueError(

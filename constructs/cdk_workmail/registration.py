@@ -139,15 +139,14 @@ class WorkMailRegistration(Construct):
         return self._attribute("Email")
 
     def _check_export(self, policy: RemovalPolicy | None, export: MailboxExport | None) -> None:
-        path = self.node.path
         if policy is RemovalPolicy.SNAPSHOT and export is None:
             raise ValueError(
-                f"{path}: removal_policy SNAPSHOT must come with mailbox_export, got none: make a "
-                f"MailboxExport, or keep the mailbox with RETAIN"
+                f"{self.node.path}: removal_policy SNAPSHOT must come with mailbox_export, got "
+                f"none: make a MailboxExport, or keep the mailbox with RETAIN"
             )
         if export is not None and policy is not RemovalPolicy.SNAPSHOT:
             raise ValueError(
-                f"{path}: mailbox_export must come with removal_policy SNAPSHOT, got "
+                f"{self.node.path}: mailbox_export must come with removal_policy SNAPSHOT, got "
                 f"{policy.name if policy else 'none'}: without SNAPSHOT nothing is exported"
             )
 
