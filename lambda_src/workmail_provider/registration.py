@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,9 @@ class _Convergence:
                     f"{email}: look at it in WorkMail, then deploy again",
                 )
             self._ask(step, entity)
+            if step is Step.UPDATE_ADDRESS:
+                # Only enabling has to show; this one was enabled, and WorkMail took the address.
+                return replace(entity, email=self._declared.email)
             self._asked.add(step)
 
     def _read(self) -> Entity:
