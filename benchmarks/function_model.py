@@ -176,6 +176,7 @@ class _Context:
     ends_at: float
     log_group_name: str = "provider-logs"
     log_stream_name: str = "stream"
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.ends_at - self.simulation.now()) * 1000))

@@ -22,6 +22,8 @@ from benchmarks.simulation import Simulation
 REGISTRATIONS = 450
 RATE, BURST = 10.0, 20
 CONCURRENCIES = (None, 1, 2, 5, 10, 20, 50)
+ROSTERS = (5, 8, 10, 15, 20, 30, 50, 100)
+ROSTER_CONCURRENCIES = (None, 4, 5, 10)
 SERVICE_TIMEOUT = 630.0
 _CALL_SECONDS = 0.05
 
@@ -59,9 +61,10 @@ def ours(
     seed: int,
     registrations: int = REGISTRATIONS,
     call_seconds: float = _CALL_SECONDS,
+    limited: bool = True,
 ) -> Outcome:
-    """Every user gets a request of this type."""
-    world = _world(request_type, registrations, call_seconds)
+    """Every user gets a request of this type; `limited` is WorkMail's rate."""
+    world = _world(request_type, registrations, call_seconds, limited)
     chance = random.Random(seed)
 
     class FunctionEnvironment(Environment):
@@ -84,6 +87,11 @@ def boto3_default(request_type: str, concurrency: int | None, seed: int) -> Outc
     return _plain(request_type, concurrency, seed, attempts=5, base=1.0)
 
 
+def one_call(request_type: str, seed: int) -> Outcome:
+    """One call for each user of a WorkMail that throttles nobody."""
+    return _plain(request_type, None, seed, attempts=1, base=0.0, limited=False)
+
+
 def node_default(request_type: str, concurrency: int | None, seed: int) -> Outcome:
     """One call, in the standard mode of the AWS SDK for JavaScript: three attempts.
 
@@ -93,9 +101,14 @@ def node_default(request_type: str, concurrency: int | None, seed: int) -> Outco
 
 
 def _plain(
-    request_type: str, concurrency: int | None, seed: int, attempts: int, base: float
+    request_type: str,
+    concurrency: int | None,
+    seed: int,
+    attempts: int,
+    base: float,
+    limited: bool = True,
 ) -> Outcome:
-    world = _world(request_type, REGISTRATIONS, _CALL_SECONDS)
+    world = _world(request_type, REGISTRATIONS, _CALL_SECONDS, limited)
     chance = random.Random(seed)
     operation = "RegisterToWorkMail" if request_type == "Create" else "DeregisterFromWorkMail"
 
@@ -117,13 +130,14 @@ def _plain(
     return _play(world, concurrency, chance, PlainEnvironment)
 
 
-def _world(request_type: str, registrations: int, call_seconds: float) -> World:
+def _world(request_type: str, registrations: int, call_seconds: float, limited: bool) -> World:
     deleting = request_type == "Delete"
     status = "DELETE_IN_PROGRESS" if deleting else "CREATE_IN_PROGRESS"
     world = World(Simulation(), registrations, call_seconds, stack_status=status)
     if deleting:
         world.enable_all()
-    world.workmail.faults.throttle(RATE, BURST)
+    if limited:
+        world.workmail.faults.throttle(RATE, BURST)
     return world
 
 
