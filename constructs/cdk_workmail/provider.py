@@ -60,7 +60,10 @@ class WorkMailProvider(Construct):
     """The function's ARN, which custom resources have as their ServiceToken."""
 
     service_timeout: Duration
-    """How long CloudFormation waits for an answer: the function's timeout and 30 seconds."""
+    """How long CloudFormation waits for an answer: the function's timeout and 30 seconds.
+
+    Registrations with SNAPSHOT have an hour instead.
+    """
 
     def __init__(
         self,

@@ -225,8 +225,9 @@ def test_regions_that_are_tokens_are_not_compared() -> None:
     stack = new_stack()
     export = MailboxExport(stack, "Export")
     snapshot(stack, "Alice", export, organization_region="eu-west-1")
-    region = CfnParameter(stack, "Region").value_as_string
-    snapshot(stack, "Bob", export, organization_region=region)
+    here = Stack(App(), "Mail", env=IRELAND)
+    region = CfnParameter(here, "Region").value_as_string
+    snapshot(here, "Bob", MailboxExport(here, "Export"), organization_region=region)
 
 
 def test_a_function_with_too_little_time_is_refused() -> None:
@@ -419,6 +420,25 @@ def test_another_bucket_prefix_or_key_is_another_role() -> None:
         snapshot(stack, "Alice", MailboxExport(stack, "Export", **given))
         ids.update(export_roles(stack))
     assert len(ids) == 4
+
+
+def test_an_organization_of_another_region_is_another_organization() -> None:
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    snapshot(stack, "Alice", export)
+    snapshot(stack, "Bob", export, organization_region="eu-west-1")
+    assert len(export_roles(stack)) == 2
+
+
+def test_buckets_that_are_only_alike_until_deployed_have_roles_of_their_own() -> None:
+    app = App()
+    mail = Stack(app, "Mail")
+    for id in ("One", "Two"):
+        there = Stack(app, id)
+        bucket, key = s3.Bucket(there, "Bucket"), kms.Key(there, "Key")
+        export = MailboxExport(mail, f"Export{id}", bucket=bucket, encryption_key=key)
+        snapshot(mail, f"Alice{id}", export)
+    assert len(export_roles(mail)) == 2
 
 
 def test_another_age_is_the_same_role() -> None:
