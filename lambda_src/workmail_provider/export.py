@@ -23,6 +23,7 @@ from workmail_provider.workmail_exports import ExportJobs, ExportLimitReached
 
 T = TypeVar("T")
 
+_ENDED = {ExportState.FAILED: "failed", ExportState.CANCELLED: "been cancelled"}
 _JOB_ID = "ExportJobId"
 _GO_ON = "it stays enabled, delete again to go on"
 
@@ -61,8 +62,8 @@ class MailboxExport:
         job = self._wait_for(job, entity)
         if job.state is not ExportState.COMPLETED:
             raise Failure(
-                f"the export of {entity} {job.state.lower()}, so it stays enabled: "
-                f"{job.error or 'WorkMail gives no reason'} (job {job.job_id})"
+                f"export job {job.job_id} of {entity} has {_ENDED[job.state]}, it stays enabled: "
+                f"{job.error or 'WorkMail gives no reason'}"
             )
         self._record("exported", f"job {job.job_id} is in {job.location}", entity)
         return job

@@ -37,7 +37,7 @@ _ANSWER_BEFORE_END = 0.5  # seconds
 # Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
 _RESERVE = 15.0
 _LAST_RESERVE = 2.0
-# Kept for what comes after a long wait, or for calling the next invocation.
+# The same for what comes after a long wait, at most a half.
 _PAUSES_RESERVE = 180.0
 
 _TOO_LATE = (
@@ -130,7 +130,7 @@ class CustomResource(CfnResource):
             patience=Patience(end - min(_RESERVE, left / 4), self._clock, self._pace),
             last_patience=Patience(end - min(_LAST_RESERVE, left / 8), self._clock),
             claim=self._claim,
-            pauses=lambda: Pauses(min(end - min(_PAUSES_RESERVE, left / 4), until), self._clock),
+            pauses=lambda: Pauses(min(end - min(_PAUSES_RESERVE, left / 2), until), self._clock),
             utc_now=self._clock.utc_now,
             remembered=continuation.remembered,
         )
