@@ -53,6 +53,37 @@ def tell_roots() -> None:
     handlers._ACTION_HANDLERS["DescribeStacks"] = with_roots
 
 
+def keep_what_failed_deletions_need() -> None:
+    """A stack that cannot delete a resource keeps what that one depends on, as on AWS.
+
+    MiniStack deletes it, and the next deletion then has no function to call.
+    """
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import stacks
+
+    delete = stacks._delete_resource
+
+    def unless_needed(
+        resource_type: str, physical_id: str, properties: Any, stack_name: str, logical_id: str
+    ) -> Any:
+        stack = cloudformation._stacks[stack_name]
+        resources = stack["_resources"]
+        # Dependents are deleted first, so these have failed in this deletion.
+        failed = [
+            other
+            for other, resource in resources.items()
+            if resource.get("ResourceStatus") == "DELETE_FAILED" and other != logical_id
+        ]
+        declared = stack["_template"].get("Resources", {})
+        if stack["StackStatus"] == "DELETE_IN_PROGRESS" and logical_id in (
+            stacks._with_dependencies(failed, declared, set(resources))
+        ):
+            raise RuntimeError("Kept: a resource that depends on this one is not deleted.")
+        return delete(resource_type, physical_id, properties, stack_name, logical_id)
+
+    stacks._delete_resource = unless_needed
+
+
 def heed_simulated_context() -> None:
     """SimulatePrincipalPolicy evaluates conditions with its ContextEntries, as on AWS.
 
@@ -84,6 +115,23 @@ def heed_simulated_context() -> None:
 
     iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = with_context
     iam_evaluator._resolve_condition_key = resolved
+
+
+def find_roles_in_paths() -> None:
+    """SimulatePrincipalPolicy finds a role that has a path, as on AWS.
+
+    MiniStack takes the path for a part of the name.
+    """
+    from ministack.services import iam
+
+    simulate = iam._IAM_HANDLERS["SimulatePrincipalPolicy"]
+
+    def by_name(parameters: Any) -> Any:
+        (arn,) = parameters["PolicySourceArn"]
+        kind, _, path = arn.partition("/")
+        return simulate(parameters | {"PolicySourceArn": [f"{kind}/{path.rpartition('/')[2]}"]})
+
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = by_name
 
 
 def let_services_assume_roles() -> None:
@@ -123,7 +171,9 @@ def main(socket_number: str, chain: str, key: str, folder: str) -> None:
     from ministack.app import app  # type: ignore[import-untyped]
 
     tell_roots()
+    keep_what_failed_deletions_need()
     heed_simulated_context()
+    find_roles_in_paths()
     let_services_assume_roles()
     config = Config()
     config.bind = [f"fd://{socket_number}"]
