@@ -18,8 +18,8 @@ from workmail_provider.export_job import (
 )
 from workmail_provider.invocation import Invocation
 from workmail_provider.lifecycle import Destination, Entity
-from workmail_provider.workmail import Organization
-from workmail_provider.workmail_exports import ExportJobs, ExportLimitReached
+from workmail_provider.workmail import NoLongerEnabled, Organization
+from workmail_provider.workmail_exports import ExportJobs, ExportLimitReached, ExportRefused
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class MailboxExport:
         self, invocation: Invocation, organization: Organization, destination: Destination
     ) -> None:
         self._invocation = invocation
+        self._organization = organization
         self._jobs = ExportJobs(organization)
         self._destination = destination
         request = invocation.request
@@ -55,8 +56,8 @@ class MailboxExport:
     def run(self, entity: Entity, began_at: datetime) -> ExportJob:
         """The completed job. `began_at` is when the stack operation began.
 
-        Raises Failure when there cannot be one now, and Unfinished when it takes longer than this
-        invocation may.
+        Raises Failure when there cannot be one now, NoLongerEnabled when there is nothing left to
+        do, and Unfinished when it takes longer than this invocation may.
         """
         job = self._remembered() or self._begin(entity, began_at)
         job = self._wait_for(job, entity)
@@ -97,11 +98,17 @@ class MailboxExport:
 
     def _start(self, entity: Entity, began_at: datetime) -> ExportJob:
         folder = self._destination.folder(entity.organization_id, entity.entity_id, began_at)
-        job_id = self._ask(
-            lambda: self._jobs.start(
-                entity, self._destination, folder, self._token, self._description
+        try:
+            job_id = self._ask(
+                lambda: self._jobs.start(
+                    entity, self._destination, folder, self._token, self._description
+                )
             )
-        )
+        except ExportRefused:
+            # The same event, delivered twice, can have deregistered it since it was read.
+            if self._ask(lambda: self._organization.read_again(entity)).state is entity.state:
+                raise
+            raise NoLongerEnabled from None
         self._record("export", f"job {job_id} writes to {self._destination.bucket}", entity)
         return ExportJob(
             job_id=job_id,

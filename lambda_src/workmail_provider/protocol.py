@@ -34,10 +34,11 @@ from workmail_provider.journal import Journal
 from workmail_provider.waiting import Clock, Pace, Patience, Pauses
 
 _ANSWER_BEFORE_END = 0.5  # seconds
-# Kept for undoing a failed Update, and for answering: a quarter of a short time, at most so much.
+# Kept for undoing a failed Update, and for answering, in seconds: of a short time an eighth.
 _RESERVE = 15.0
 _LAST_RESERVE = 2.0
-# The same for what comes after a long wait, at most a half.
+# Kept for what comes after a long wait: of a short time a quarter. With more, a chain of
+# invocations would be longer than Lambda lets a function call itself.
 _PAUSES_RESERVE = 180.0
 
 _TOO_LATE = (
@@ -127,10 +128,10 @@ class CustomResource(CfnResource):
             request=request,
             clients=self._clients,
             journal=self._journal,
-            patience=Patience(end - min(_RESERVE, left / 4), self._clock, self._pace),
-            last_patience=Patience(end - min(_LAST_RESERVE, left / 8), self._clock),
+            patience=Patience(end - min(_RESERVE, left / 8), self._clock, self._pace),
+            last_patience=Patience(end - min(_LAST_RESERVE, left / 16), self._clock),
             claim=self._claim,
-            pauses=lambda: Pauses(min(end - min(_PAUSES_RESERVE, left / 2), until), self._clock),
+            pauses=lambda: Pauses(min(end - min(_PAUSES_RESERVE, left / 4), until), self._clock),
             utc_now=self._clock.utc_now,
             remembered=continuation.remembered,
         )

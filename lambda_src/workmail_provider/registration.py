@@ -29,6 +29,7 @@ from workmail_provider.lifecycle import (
 from workmail_provider.stack import Stack
 from workmail_provider.workmail import (
     EntityNotFound,
+    NoLongerEnabled,
     Organization,
     OrganizationGone,
     not_found_sentence,
@@ -312,6 +313,8 @@ class _Deregistration:
                 self._exported = export()
         except EntityNotFound:
             self._record("done", "the entity is gone")
+        except NoLongerEnabled:
+            self._record("done", "it was deregistered meanwhile")
         except OrganizationGone as error:
             self._record("done", str(error))
         return _exported_to(self._exported) if self._exported else {}

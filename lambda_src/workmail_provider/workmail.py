@@ -27,6 +27,10 @@ class EntityNotFound(ProviderError):
     """No user, group or resource of the organization answers to this id or name."""
 
 
+class NoLongerEnabled(ProviderError):
+    """What was to be deregistered has been, by somebody else."""
+
+
 class OrganizationGone(ProviderError):
     """The organization does not exist, or not any more."""
 

@@ -17,6 +17,10 @@ class ExportLimitReached(ProviderError):
     """WorkMail starts no export now, of this mailbox or of any in the organization."""
 
 
+class ExportRefused(Failure):
+    """WorkMail does not take the export as it is declared, or the entity as it is."""
+
+
 class ExportJobs:
     """The export jobs of one organization."""
 
@@ -31,7 +35,8 @@ class ExportJobs:
         client_token: str,
         description: str,
     ) -> str:
-        """The id of the job, the same one for the same token. Raises ExportLimitReached."""
+        """The id of the job, the same one for the same token. Raises ExportLimitReached
+        and ExportRefused."""
         try:
             answer = self._organization.call(
                 "StartMailboxExportJob",
@@ -49,7 +54,7 @@ class ExportJobs:
         except ServiceError as error:
             if error.code == _LIMIT_REACHED:
                 raise ExportLimitReached(error.message) from error
-            raise Failure(
+            raise ExportRefused(
                 f"the mailbox of {entity} cannot be exported to bucket {destination.bucket}, so it "
                 f"stays enabled: correct the MailboxExport ({error.code}: {error.message})"
             ) from error

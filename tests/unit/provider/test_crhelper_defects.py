@@ -60,6 +60,7 @@ class TimedContext:
     seconds: float
     log_group_name: str = "log"
     log_stream_name: str = "log"
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.seconds - self.time.now) * 1000))

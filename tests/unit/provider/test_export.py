@@ -270,6 +270,22 @@ class TestARepeatedEvent:
         world.invoke(600.0)
         assert world.states_of_jobs == ["RUNNING"]
 
+    def test_a_mailbox_that_the_other_delivery_has_removed_meanwhile_is_done(
+        self, world: SnapshotWorld
+    ) -> None:
+        perform = world.workmail.perform
+
+        def deregister_first(operation: str, *given: Any, **named: Any) -> dict[str, Any]:
+            if operation == "StartMailboxExportJob":
+                perform(
+                    "DeregisterFromWorkMail",
+                    {"OrganizationId": ORGANIZATION_ID, "EntityId": world.alice.entity_id},
+                )
+            return perform(operation, *given, **named)
+
+        world.workmail.perform = deregister_first  # type: ignore[method-assign]
+        assert world.delete()["Status"] == "SUCCESS"
+
     def test_another_request_has_another_token(self, world: SnapshotWorld) -> None:
         world.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
         world.workmail.exports.fail_next("no")
