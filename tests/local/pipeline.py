@@ -72,9 +72,15 @@ class Pipeline:
 
     def destroy(self) -> None:
         """Deletes the stack. Raises StackFailed."""
-        if self.status() is None:
-            return
+        if self.status() is not None:
+            self.begin_to_destroy()
+            self.finish_destroying()
+
+    def begin_to_destroy(self) -> None:
         self._cloudformation.delete_stack(StackName=self.stack_name)
+
+    def finish_destroying(self) -> None:
+        """Waits for the end of the stack. Raises StackFailed."""
         status = self._wait_until_at_rest()
         if status not in (None, "DELETE_COMPLETE"):
             raise StackFailed(str(status), self.reasons())
@@ -103,6 +109,11 @@ class Pipeline:
             for row in page["StackResourceSummaries"]
             if row["ResourceType"] == resource_type
         }
+
+    def stack_id(self) -> str:
+        (stack,) = self._cloudformation.describe_stacks(StackName=self.stack_name)["Stacks"]
+        stack_id: str = stack["StackId"]
+        return stack_id
 
     def reasons(self) -> list[str]:
         """Why resources failed in the last operation, oldest first."""
