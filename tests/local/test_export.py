@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -75,6 +76,14 @@ def archived(local_aws: LocalAws, bucket: str) -> dict[str, list[str]]:
         ).namelist()
         for row in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     }
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came true")
 
 
 def jobs_of(local_aws: LocalAws) -> list[tuple[str, str]]:
@@ -261,11 +270,12 @@ def test_thirty_mailboxes_leave_ten_at_a_time(
     for name in names:
         organization.add_user(name)
     pipeline.deploy(keeping(organization, *names))
-    local_aws.workmail.exports.duration = 2
+    # The first one holds the stack until the others, which are played, have left.
+    local_aws.workmail.exports.duration = 3600
     with cloudformation() as answers:
         pipeline.begin_to_destroy()
-        while not jobs_of(local_aws):
-            time.sleep(0.05)
+        wait_until(lambda: bool(jobs_of(local_aws)))
+        local_aws.workmail.exports.duration = 1
         (function,) = pipeline.resources("AWS::Lambda::Function").values()
         order = local_aws.workmail.exports.jobs[0].order
         begun = f"{order.organization_id}/{order.entity_id}"
@@ -286,13 +296,15 @@ def test_thirty_mailboxes_leave_ten_at_a_time(
                         "KmsKeyArn": order.kms_key_arn,
                         "BucketName": order.s3_bucket_name,
                         "Prefix": "workmail",
-                        "MaximumAge": "0",
+                        "MaximumAge": "86400",
                     }
                 },
             }
             local_aws.client("lambda").invoke(
                 FunctionName=function, InvocationType="Event", Payload=json.dumps(deletion)
             )
+        wait_until(lambda: len(answers.bodies) == 29)
+        local_aws.workmail.exports.age(timedelta(hours=1))
         pipeline.finish_destroying()
         assert [answer.get("Reason") for answer in answers.answers] == [""] * 29
     assert {organization.entity(name).state for name in names} == {"DISABLED"}
