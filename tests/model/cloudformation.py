@@ -15,8 +15,10 @@ from typing import Any
 
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, event
 
-# The longest that CloudFormation waits for an answer, in seconds: the construct's default.
+# The longest that CloudFormation waits for an answer, in seconds: the construct's defaults, without
+# an export and with one.
 SERVICE_TIMEOUT = 630.0
+EXPORT_SERVICE_TIMEOUT = 3600.0
 _CLEAN_UP_TRIES = 3
 
 
@@ -39,10 +41,28 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Export:
+    """What SNAPSHOT declares: the bucket, and how old an export may be in place of a new one."""
+
+    bucket: str
+    maximum_age: float
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return {
+            "RoleArn": "arn:aws:iam::000000000000:role/export",
+            "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-5555",
+            "BucketName": self.bucket,
+            "Prefix": "workmail",
+            "MaximumAge": f"{self.maximum_age:.0f}",
+        }
+
+
+@dataclass(frozen=True)
 class Declared:
     """One registration in a template; `name` is the entity's own, however `entity_id` is written.
 
-    `retained` is both DeletionPolicy and UpdateReplacePolicy.
+    `retained` is both DeletionPolicy and UpdateReplacePolicy; `export` is SNAPSHOT.
     """
 
     name: str
@@ -50,17 +70,23 @@ class Declared:
     email: str
     adopt_existing: bool = True
     retained: bool = False
+    export: Export | None = None
 
     @property
-    def properties(self) -> dict[str, str]:
-        return {
+    def service_timeout(self) -> float:
+        return EXPORT_SERVICE_TIMEOUT if self.export else SERVICE_TIMEOUT
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        declared = {
             "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:provider",
-            "ServiceTimeout": f"{SERVICE_TIMEOUT:.0f}",
+            "ServiceTimeout": f"{self.service_timeout:.0f}",
             "OrganizationId": ORGANIZATION_ID,
             "EntityId": self.entity_id,
             "Email": self.email,
             "AdoptExisting": "true" if self.adopt_existing else "false",
         }
+        return {**declared, **({"MailboxExport": self.export.properties} if self.export else {})}
 
 
 Template = Mapping[str, Declared]
@@ -109,6 +135,11 @@ class Event:
         return self.operation.pending is self
 
     @property
+    def given_up_at(self) -> float:
+        """When CloudFormation stops waiting for an answer."""
+        return self.sent_at + self.declared.service_timeout
+
+    @property
     def message(self) -> dict[str, Any]:
         return event(
             self.request_type,
@@ -125,6 +156,7 @@ class Event:
         return (
             f"{self.request_type} {self.stack.name}/{self.logical_id} on {target}, "
             f"declared {self.declared.entity_id} <{self.declared.email}>"
+            + (f" exported to {self.declared.export.bucket}" if self.declared.export else "")
         )
 
 
@@ -138,6 +170,7 @@ class Stack:
     status: str | None = None
     creation_time: float = 0.0
     last_updated_time: float | None = None
+    deletion_time: float | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     operation: Operation | None = None
 
@@ -499,7 +532,7 @@ class Operation:
             declared=declared,
             physical_id=physical_id,
             old=old,
-            request_id=f"request-{self._sent}",
+            request_id=f"request-{self.began_at:.0f}-{self._sent}",
             sent_at=self._now(),
         )
 
@@ -533,6 +566,8 @@ class Operation:
             yield self.stack.root
 
     def _begin_times(self) -> None:
+        if self.kind == "delete":
+            self.stack.deletion_time = self.began_at
         for stack in self._moved_stacks():
             is_new = self.kind == "create" and (stack is self.stack or self.plan.root_too)
             if is_new:

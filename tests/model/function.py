@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, WorkMail
 from tests.model.cloudformation import Event, Stack
-from tests.unit.provider.world import WorkMailClient, client_error
+from tests.unit.provider.world import FUNCTION_ARN, WorkMailClient, client_error
 from workmail_provider.protocol import CustomResource
 from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 from workmail_provider.waiting import Clock
@@ -38,6 +39,16 @@ class Time:
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """What Lambda has for the function: a request, or with it what the function called itself."""
+
+    event: Event
+    message: Mapping[str, Any]
+    queued_at: float
+    is_continuation: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,10 @@ class Mishap:
             and self.interrupted_at is None
         )
 
+    @property
+    def is_none(self) -> bool:
+        return self == Mishap()
+
 
 @dataclass(frozen=True)
 class Found:
@@ -91,9 +106,12 @@ class Found:
 
 @dataclass
 class Run:
-    """One run of the function for one event, and what the model saw of it."""
+    """One run of the function for one event, and what the model saw of it.
 
-    event: Event
+    `invoked` are the events that it called itself with.
+    """
+
+    delivery: Delivery
     mishap: Mishap
     was_waited_for: bool
     found: Mapping[str, Found]
@@ -103,16 +121,23 @@ class Run:
     seconds: float = 0.0
     calls: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    invoked: list[dict[str, Any]] = field(default_factory=list)
     was_killed: bool = False
     was_interrupted: bool = False
+
+    @property
+    def event(self) -> Event:
+        return self.delivery.event
 
     def asked(self, *operations: str) -> list[str]:
         """The entities that these operations were called for."""
         return [entity_id for operation, entity_id in self.calls if operation in operations]
 
     def __str__(self) -> str:
-        calls = ", ".join(operation for operation, _ in self.calls)
-        end = f"{self.answer['Status']} {self.answer['Reason']}" if self.bodies else "no answer"
+        counted = Counter(operation for operation, _ in self.calls)
+        calls = ", ".join(f"{name} {n}" if n > 1 else name for name, n in counted.items())
+        without = "goes on" if self.invoked else "no answer"
+        end = f"{self.answer['Status']} {self.answer['Reason']}" if self.bodies else without
         return f"{calls} -> {end} after {self.seconds:.0f} s"
 
     @property
@@ -124,8 +149,8 @@ class Run:
 class Function:
     """Runs the function against a local WorkMail and the stacks of a model.
 
-    `before_call` and `after_change` see each WorkMail call; `interrupt` is what happens in the
-    middle of a run whose mishap says so.
+    `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
+    `interrupt` is what happens before a call in the middle of a run whose mishap says so.
     """
 
     def __init__(
@@ -136,34 +161,48 @@ class Function:
         *,
         hides_enabled_date: bool,
         before_call: Callable[[Run, str, Mapping[str, Any]], None],
-        after_change: Callable[[Run, str], None],
+        after_call: Callable[[Run, str, str, Mapping[str, Any]], None],
+        after_sleep: Callable[[], None],
     ) -> None:
         self.time = time
         self.workmail = workmail
         self.stacks = stacks
         self.hides_enabled_date = hides_enabled_date
         self.before_call = before_call
-        self.after_change = after_change
+        self.after_call = after_call
+        self.after_sleep = after_sleep
 
     def run(
         self,
-        event: Event,
+        delivery: Delivery,
         mishap: Mishap,
         found: Mapping[str, Found],
-        interrupt: Callable[[], None],
+        interrupt: Callable[[str], None],
     ) -> Run:
-        run = Run(event, mishap, event.is_waited_for, found, self.time.now)
+        run = Run(delivery, mishap, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
-        provider = CustomResource(
+        provider = _Provider(
             {RESOURCE_TYPE: WorkMailRegistration()},
             process.client,
-            Clock(now=self.time.read, sleep=process.sleep, jitter=lambda: 0.5),
+            Clock(
+                now=self.time.read,
+                sleep=process.sleep,
+                jitter=lambda: 1.0,
+                utc_now=lambda: datetime.fromtimestamp(self.time.now, UTC),
+            ),
             process.put,
         )
         with suppress(Killed):
-            provider(event.message, process)
+            provider(delivery.message, process)
+        if process.violation:
+            raise process.violation
         run.seconds = self.time.now - run.began_at - run.others_seconds
         return run
+
+
+class _Provider(CustomResource):
+    def _set_timeout(self) -> None:
+        """No timer: it would run in real time, and a thread for each run takes longer than most."""
 
 
 class _Process:
@@ -171,10 +210,13 @@ class _Process:
 
     log_group_name = "provider-logs"
     log_stream_name = "stream"
+    invoked_function_arn = FUNCTION_ARN
 
-    def __init__(self, function: Function, run: Run, interrupt: Callable[[], None]) -> None:
+    def __init__(self, function: Function, run: Run, interrupt: Callable[[str], None]) -> None:
         self.function = function
         self.run = run
+        # Found in the middle of the run, where the function would take it for a failure.
+        self.violation: AssertionError | None = None
         self._interrupt = interrupt
         self._ends_at = function.time.now + FUNCTION_TIMEOUT
         self._left = {trouble: trouble.times for trouble in run.mishap.troubles}
@@ -186,12 +228,18 @@ class _Process:
         assert region is None
         if service == "workmail":
             return _WorkMailClient(self)
+        if service == "lambda":
+            return _LambdaClient(self)
         assert service == "cloudformation"
         return _CloudFormationClient(self)
 
     def sleep(self, seconds: float) -> None:
         self.go_on()
         self.function.time.pass_by(seconds)
+        self._let(self.function.after_sleep)
+        # CloudFormation has given up meanwhile.
+        if self.run.was_waited_for and not self.run.event.is_waited_for:
+            self.run.was_interrupted = True
 
     def put(self, url: str, body: bytes, timeout: float) -> int:
         self.go_on()
@@ -210,8 +258,15 @@ class _Process:
         if run.mishap.interrupted_at == len(run.calls) and not run.was_interrupted:
             run.was_interrupted = True
             began_at = time.now
-            self._interrupt()
+            self._let(lambda: self._interrupt(operation))
             run.others_seconds += time.now - began_at
+
+    def _let(self, happen: Callable[[], None]) -> None:
+        try:
+            happen()
+        except AssertionError as violation:
+            self.violation, self.run.was_killed = violation, True
+            raise Killed from violation
 
     def end(self) -> None:
         """What happens in the middle of a WorkMail call."""
@@ -245,14 +300,29 @@ class _WorkMailClient(WorkMailClient):
             process.end()
             raise _raised(operation, fault)
         answer = super()._perform(operation, parameters)
-        if operation in CHANGING:
-            function.after_change(process.run, entity_id)
+        function.after_call(process.run, operation, entity_id, answer)
         process.end()
         if fault:
             raise _raised(operation, fault)
         if function.hides_enabled_date:
             answer.pop("EnabledDate", None)
         return answer
+
+
+class _LambdaClient:
+    def __init__(self, process: _Process) -> None:
+        self._process = process
+
+    def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
+        process = self._process
+        process.go_on()
+        assert (FunctionName, InvocationType) == (FUNCTION_ARN, "Event")
+        fault = process.fault("InvokeFunction")
+        if fault is None or fault.after_work:
+            process.run.invoked.append(json.loads(Payload))
+        if fault:
+            raise _raised("InvokeFunction", fault)
+        return {"StatusCode": 202}
 
 
 class _CloudFormationClient:
@@ -272,6 +342,8 @@ class _CloudFormationClient:
         }
         if stack.last_updated_time is not None:
             described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
+        if stack.deletion_time is not None:
+            described["DeletionTime"] = datetime.fromtimestamp(stack.deletion_time, UTC)
         if stack.root:
             described["RootId"] = stack.root.stack_id
         return {"Stacks": [described]}
