@@ -1,4 +1,4 @@
-"""What the tests of the model share: how much is tried, and that nothing is logged."""
+"""What the tests of the model share: how much is tried, and what becomes of the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from tests.unit.provider.lambda_fakes import SECRET
 
 _UNTIMED = settings(
     deadline=None,
@@ -22,15 +24,34 @@ settings.register_profile(
     "model-long", _UNTIMED, derandomize=False, max_examples=20_000, stateful_step_count=80
 )
 # Hundreds of thousands of lines that nobody reads, kept by pytest until a test ends.
-_LOGGERS = ("workmail_provider", "crhelper.resource_helper")
+_FUNCTION = logging.getLogger("workmail_provider")
+_CRHELPER = logging.getLogger("crhelper.resource_helper")
+
+
+class _Ear(logging.Filter):
+    """Lets nothing through, and keeps what must not be said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+        self.secrets: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.heard += 1
+        line = record.getMessage()
+        if SECRET in line:
+            self.secrets.append(line)
+        return False
 
 
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
-    """Nothing of what the function logs."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    for logger in loggers:
-        logger.disabled = True
+    """Nothing of what the function logs, and no response URL in it."""
+    ear = _Ear()
+    _FUNCTION.addFilter(ear)
+    _CRHELPER.disabled = True
     yield
-    for logger in loggers:
-        logger.disabled = False
+    _FUNCTION.removeFilter(ear)
+    _CRHELPER.disabled = False
+    assert ear.heard
+    assert not ear.secrets

@@ -9,10 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from local_aws.workmail import Entity, Organization
+from local_aws.workmail import Entity, Exports, Organization
 from tests.model.cloudformation import Declared, Event, Row, Stack
+from tests.model.exports import ExportBooks
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
+from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.answer import NEVER_CREATED
 
 _LONGEST_BODY = 4096
@@ -26,6 +27,10 @@ class MailboxLost(AssertionError):
     """DeregisterFromWorkMail was sent for an entity that a person still wants enabled."""
 
 
+class MailLost(AssertionError):
+    """DeregisterFromWorkMail was sent under SNAPSHOT for a mailbox that was not exported."""
+
+
 class Books:
     """What the model knows of registrations, and the checks against it.
 
@@ -35,6 +40,7 @@ class Books:
     def __init__(
         self,
         organization: Organization,
+        exports: Exports,
         time: Time,
         *,
         settle_delay: float,
@@ -43,6 +49,7 @@ class Books:
     ) -> None:
         self.seen: Counter[str] = Counter()
         self._organization = organization
+        self._exports = ExportBooks(exports, time)
         self._time = time
         self._settle_delay = settle_delay
         self._hides_enabled_date = hides_enabled_date
@@ -99,24 +106,54 @@ class Books:
         return None
 
     def before_call(self, run: Run, operation: str, parameters: Mapping[str, str]) -> None:
-        """Judges each WorkMail call before it is performed."""
+        """Judges each WorkMail call before it is performed.
+
+        An undo deregisters without an export, whatever its Update declares: it gives up only what
+        this very invocation enabled a moment ago, and leaves the mail as it was before.
+        """
+        if SECRET in str(parameters):
+            self.violate(f"{operation} was told the response URL: {run.event}")
+        if operation == "StartMailboxExportJob":
+            self._judge_export(run, parameters)
         if operation not in CHANGING:
             return
         event, entity_id = run.event, parameters["EntityId"]
         entity = self._organization.entities.get(entity_id)
         if entity is None:
-            self._violate(f"{operation} was sent for {entity_id}, which is no canonical id")
+            self.violate(f"{operation} was sent for {entity_id}, which is no canonical id")
         elif operation == "DeregisterFromWorkMail":
             why = self._why_not_deregister(run, entity)
             if why and entity.state == "ENABLED":
                 self._violations.append(MailboxLost(f"{entity.name} is wanted: {why}: {event}"))
+            lack = self._exports.lack(run, entity)
+            if lack and entity.state == "ENABLED":
+                self._violations.append(MailLost(f"{entity.name}: {lack}: {event}"))
         else:
             self._made.add((event.stack.stack_id, event.logical_id, _physical_id(entity)))
             if event.request_type == "Delete" or parameters["Email"] != event.declared.email:
-                self._violate(f"{operation} with {parameters}, which nobody declared: {event}")
+                self.violate(f"{operation} with {parameters}, which nobody declared: {event}")
 
-    def _violate(self, message: str) -> None:
+    def violate(self, message: str) -> None:
         self._violations.append(AssertionError(message))
+
+    def _judge_export(self, run: Run, parameters: Mapping[str, str]) -> None:
+        """No job for what is to stay, or has no mailbox (any more)."""
+        event, entity_id = run.event, parameters["EntityId"]
+        entity = self._organization.entities.get(entity_id)
+        declared = event.declared.export
+        if event.request_type != "Delete" or declared is None:
+            self.violate(f"nobody declared an export: {event}")
+        elif entity is None or _physical_id(entity) != event.physical_id:
+            self.violate(f"{entity_id} is exported, and is not what the Delete is about: {event}")
+        elif parameters["S3BucketName"] != declared.bucket:
+            self.violate(f"the export goes to {parameters['S3BucketName']}: {event}")
+        elif entity.kind == "GROUP":
+            self.violate(f"a group has no mailbox: {event}")
+        # What changes between a look at the stack or the entity and the call, nobody can know.
+        elif found(entity, self._time.now).is_settled and not run.was_interrupted:
+            why = self.why_wanted(event, entity) if entity.state == "ENABLED" else entity.state
+            if why:
+                self.violate(f"{entity.name} is exported, and is {why}: {event}")
 
     def _why_not_deregister(self, run: Run, entity: Entity) -> str | None:
         event, physical_id = run.event, _physical_id(entity)
@@ -142,8 +179,17 @@ class Books:
 
     # Bookkeeping.
 
-    def after_change(self, run: Run, entity_id: str) -> None:
+    def after_call(
+        self, run: Run, operation: str, entity_id: str, answer: Mapping[str, str]
+    ) -> None:
         """Notes what a WorkMail call has changed."""
+        if operation == "StartMailboxExportJob":
+            self.seen["export asked for"] += 1
+            jobs = self._exports.note_job(run.event, answer["JobId"])
+            if len(jobs) > 1:
+                self.violate(f"one request, and jobs {sorted(jobs)}: {run.event}")
+        if operation not in CHANGING:
+            return
         physical_id = f"{ORGANIZATION_ID}/{entity_id}"
         if run.event.request_type != "Delete":
             self.disturb(physical_id)
@@ -180,16 +226,35 @@ class Books:
             self.seen["killed"] += 1
             assert run.bodies == []
             return
+        if run.invoked:
+            self._check_going_on(run)
+            if not run.bodies:
+                return
         self._check_answer(run)
         if run.event.request_type == "Delete":
             self._check_delete(run)
         else:
             self._check_convergence(run)
 
+    def _check_going_on(self, run: Run) -> None:
+        """The next invocation gets the event, and nothing else of the response URL."""
+        event = run.event
+        self.seen["went on"] += 1
+        assert event.request_type == "Delete" and event.declared.export, f"{event} goes on"
+        assert not run.asked(*CHANGING), f"{event} changes something and goes on"
+        for payload in run.invoked:
+            added = {name: payload[name] for name in payload if name not in event.message}
+            assert payload == {**event.message, **added}
+            assert SECRET not in json.dumps(added)
+        # Lambda can take an event and answer with an error all the same.
+        took = any(trouble.fault.after_work for trouble in run.mishap.troubles)
+        assert took or (len(run.invoked) == 1 and not run.bodies), f"{event} goes on twice"
+
     def _check_answer(self, run: Run) -> None:
         event = run.event
         assert len(run.bodies) == 1, f"{event} was answered {len(run.bodies)} times"
         assert len(run.bodies[0]) <= _LONGEST_BODY
+        assert SECRET not in run.bodies[0].decode()
         answer = json.loads(run.bodies[0])
         assert answer["Status"] in ("SUCCESS", "FAILED")
         assert answer["Reason"] or answer["Status"] == "SUCCESS"
@@ -262,7 +327,11 @@ class Books:
         if run.answer["Status"] == "FAILED":
             self.seen["Delete failed"] += 1
             assert not self._must_succeed(run, entity), f"{event} failed: {run.answer['Reason']}"
-        elif before.state == "ENABLED":
+            return
+        if run.asked("DeregisterFromWorkMail") and self._exports.is_needed(event, entity):
+            self.seen[self._exports.check_told(run, entity)] += 1
+            self.seen["exported"] += 1
+        if before.state == "ENABLED":
             why = self.why_wanted(event, entity)
             self.seen[f"left, {why}" if why else "deregistered"] += 1
             if not why and not self._may_leave(run, entity):
@@ -315,7 +384,7 @@ class Books:
         if not run.mishap.passes or self._settle_delay > _SETTLES_WITHIN:
             return False
         if event.request_type == "Delete":
-            return True
+            return entity is None or not self._exports.explain_failure(run, entity)
         if entity is None or entity.state == "DELETED" or not run.was_waited_for:
             return False
         # Enabled or disabled by somebody else, and WorkMail does not show it yet.

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model import deployments
 from tests.model.deployments import Deployments
-from tests.model.invariants import MailboxLost
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from workmail_provider import lifecycle, registration, workmail
-from workmail_provider.lifecycle import Entity, RegistrationId, StackOperation
+from tests.model.invariants import MailboxLost, MailLost
+from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
+from workmail_provider import export, export_job, lifecycle, registration, workmail
+from workmail_provider.answer import Answer
+from workmail_provider.continuation import Continuation
+from workmail_provider.export import MailboxExport
+from workmail_provider.export_job import ExportJob, ExportState
+from workmail_provider.lifecycle import Destination, Entity, RegistrationId, StackOperation
 from workmail_provider.protocol import CustomResource
 
 # Some are found in the first dozens, some in the first thousand.
@@ -101,6 +110,104 @@ def addresses_do_not_matter(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lifecycle, "has_primary_address", lambda *_: True)
 
 
+def exports_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MailboxExport, "_wait_for", lambda self, job, entity: _completed(job))
+
+
+def a_failed_export_is_one(patch: pytest.MonkeyPatch) -> None:
+    wait_for = MailboxExport._wait_for
+
+    def wait_and_take(self: MailboxExport, job: ExportJob, entity: Entity) -> ExportJob:
+        return _completed(wait_for(self, job, entity))
+
+    patch.setattr(MailboxExport, "_wait_for", wait_and_take)
+
+
+def _completed(job: ExportJob) -> ExportJob:
+    return replace(job, state=ExportState.COMPLETED)
+
+
+def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
+    young_enough = export_job.young_enough
+
+    def of_any_age(
+        jobs: list[ExportJob], entity_id: str, destination: Destination, now: datetime
+    ) -> ExportJob | None:
+        patient = replace(destination, maximum_age=timedelta(days=7))
+        return young_enough(jobs, entity_id, patient, now)
+
+    patch.setattr(export, "young_enough", of_any_age)
+
+
+def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(export_job, "_is_of", lambda job, entity_id, _: job.entity_id == entity_id)
+
+
+def what_stays_is_exported(patch: pytest.MonkeyPatch) -> None:
+    reason_to_leave = registration._Deregistration._reason_to_leave
+
+    def after_the_export(
+        self: registration._Deregistration, entity: Entity, operation: StackOperation
+    ) -> str | None:
+        if self._exported is None and self._export_of(entity, operation):
+            return None
+        return reason_to_leave(self, entity, operation)
+
+    patch.setattr(registration._Deregistration, "_reason_to_leave", after_the_export)
+
+
+def groups_have_mailboxes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(registration, "EntityType", SimpleNamespace(GROUP=None))
+
+
+def no_second_look(patch: pytest.MonkeyPatch) -> None:
+    reason_to_leave = registration._Deregistration._reason_to_leave
+
+    def before_the_export(
+        self: registration._Deregistration, entity: Entity, operation: StackOperation
+    ) -> str | None:
+        return None if self._exported else reason_to_leave(self, entity, operation)
+
+    patch.setattr(registration._Deregistration, "_reason_to_leave", before_the_export)
+
+
+def the_hour_does_not_end(patch: pytest.MonkeyPatch) -> None:
+    of = Continuation.of
+
+    def without_end(event: Any, now: datetime, seconds_left: float) -> Continuation:
+        return replace(of(event, now, seconds_left), until=datetime.max.replace(tzinfo=UTC))
+
+    patch.setattr(Continuation, "of", without_end)
+
+
+def a_job_for_each_delivery(patch: pytest.MonkeyPatch) -> None:
+    begin, numbers = MailboxExport._begin, count()
+
+    def begin_anew(self: MailboxExport, entity: Entity, began_at: datetime) -> ExportJob:
+        self._token = f"delivery-{next(numbers)}"
+        return begin(self, entity, began_at)
+
+    patch.setattr(MailboxExport, "_begin", begin_anew)
+    patch.setattr(export, "to_join", lambda *_: None)
+
+
+def going_on_is_not_the_end(patch: pytest.MonkeyPatch) -> None:
+    def answer_too(self: Any, invoke: Callable[[], None]) -> None:
+        invoke()
+
+    patch.setattr(Answer, "leave_to_another", answer_too)
+
+
+def the_job_is_told_the_response_url(patch: pytest.MonkeyPatch) -> None:
+    init = MailboxExport.__init__
+
+    def tell(self: MailboxExport, *given: Any) -> None:
+        init(self, *given)
+        self._description += f" answered to {SECRET}"
+
+    patch.setattr(MailboxExport, "__init__", tell)
+
+
 @pytest.mark.parametrize(
     ("broken", "violation"),
     [
@@ -123,15 +230,45 @@ def addresses_do_not_matter(patch: pytest.MonkeyPatch) -> None:
 def test_a_broken_rule_is_found(
     monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
 ) -> None:
+    # Under SNAPSHOT an export that nobody asked for would be found first.
+    monkeypatch.setattr(deployments, "EXPORTS", (None,) * len(deployments.EXPORTS))
     broken(monkeypatch)
     with pytest.raises(violation):
-        run_state_machine_as_test(
-            Deployments,
-            settings=settings(
-                settings.get_profile("model"),
-                max_examples=_EXAMPLES,
-                stateful_step_count=30,
-                phases=[Phase.generate],
-                report_multiple_bugs=False,
-            ),
-        )
+        play()
+
+
+@pytest.mark.parametrize(
+    ("broken", "violation"),
+    [
+        (exports_are_not_waited_for, MailLost),
+        (a_failed_export_is_one, MailLost),
+        (any_age_is_young_enough, MailLost),
+        (any_bucket_will_do, MailLost),
+        (what_stays_is_exported, AssertionError),
+        (groups_have_mailboxes, AssertionError),
+        (no_second_look, MailboxLost),
+        (the_hour_does_not_end, AssertionError),
+        (a_job_for_each_delivery, AssertionError),
+        (going_on_is_not_the_end, AssertionError),
+        (the_job_is_told_the_response_url, AssertionError),
+    ],
+)
+def test_a_broken_rule_of_exports_is_found(
+    monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(violation):
+        play()
+
+
+def play() -> None:
+    run_state_machine_as_test(
+        Deployments,
+        settings=settings(
+            settings.get_profile("model"),
+            max_examples=_EXAMPLES,
+            stateful_step_count=30,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+        ),
+    )

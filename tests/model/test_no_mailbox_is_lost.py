@@ -21,6 +21,8 @@ _OFTEN = (
     "at rest as declared",
     "changed by hand",
     "delivered again",
+    "continued",
+    "continued too late",
     "deregistered",
     "ended CREATE_COMPLETE",
     "ended DELETE_COMPLETE",
@@ -28,12 +30,26 @@ _OFTEN = (
     "ended ROLLBACK_COMPLETE",
     "ended UPDATE_COMPLETE",
     "ended UPDATE_ROLLBACK_COMPLETE",
+    "export asked for",
+    "exported",
+    "given up",
     "killed",
     "left, handed over",
     "left, late",
     "left, rolled back",
+    "went on",
 )
-_SOMETIMES = ("cancelled", "ended ROLLBACK_FAILED", "forgotten", "refused", "undone")
+_SOMETIMES = (
+    "cancelled",
+    "ended ROLLBACK_FAILED",
+    "forgotten",
+    "joined",
+    "killed between",
+    "lost between",
+    "refused",
+    "undone",
+    "used again",
+)
 
 
 def test_no_mailbox_is_lost(pytestconfig: pytest.Config) -> None:
