@@ -5,9 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Environment, RemovalPolicy, Stack
 
-from cdk_workmail import WorkMailRegistration
+from cdk_workmail import MailboxExport, WorkMailRegistration
 
 app = App()
 path = Path(app.node.get_context("mailboxes"))
@@ -16,11 +16,13 @@ env = Environment(region=os.environ.get("CDK_DEFAULT_REGION"))
 stack = Stack(app, "WorkMailMailboxes", env=env)
 try:
     declared = json.loads(path.read_text())
-    organization_id, region = declared["organization_id"], declared.get("organization_region")
+    common = {"organization_id": declared["organization_id"]}
+    common["organization_region"] = declared.get("organization_region")
+    if declared.get("export_before_removal"):
+        common["removal_policy"] = RemovalPolicy.SNAPSHOT
+        common["mailbox_export"] = MailboxExport(stack, "Export")
     for name, mailbox in declared["mailboxes"].items():
-        WorkMailRegistration(
-            stack, name, organization_id=organization_id, organization_region=region, **mailbox
-        )
+        WorkMailRegistration(stack, name, **common, **mailbox)
 except KeyError as key:
     sys.exit(f"{path}: the key {key} is missing")
 except (AttributeError, OSError, TypeError, ValueError) as error:

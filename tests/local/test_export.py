@@ -16,7 +16,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from local_aws import LocalAws
-from local_aws.workmail import Organization
+from local_aws.workmail import Failure, Organization
 from tests.local.pipeline import Define, Pipeline, StackFailed
 from tests.local.test_lifecycle import TYPE, enable, failing, register, states
 from tests.unit.provider.lambda_fakes import cloudformation
@@ -244,6 +244,25 @@ def test_a_mailbox_exported_today_leaves_with_that_export(
     pipeline.destroy()
     assert len(jobs_of(local_aws)) == 2
     assert states(organization)["alice"] == states(organization)["bob"] == "DISABLED"
+
+
+def test_a_stack_can_leave_when_workmail_is_switched_off(
+    local_aws: LocalAws, pipeline: Pipeline, organization: Organization
+) -> None:
+    pipeline.deploy(keeping(organization, "alice", "bob"))
+    local_aws.workmail.faults.add(None, Failure("AccessDeniedException"), times=None)
+
+    def retained(stack: Stack) -> None:
+        for registration in keeping(organization, "alice", "bob")(stack).values():
+            cast(CfnResource, registration.node.default_child).apply_removal_policy(
+                RemovalPolicy.RETAIN
+            )
+
+    before = len(local_aws.workmail.calls)
+    pipeline.deploy(retained)
+    pipeline.destroy()
+    assert len(local_aws.workmail.calls) == before
+    assert states(organization)["alice"] == "ENABLED"
 
 
 def test_the_response_url_is_in_no_log(

@@ -74,6 +74,27 @@ def test_the_file_says_where_the_organization_is(tmp_path: Path, isolated: dict[
     assert '"OrganizationRegion": "eu-west-1"' in template
 
 
+def test_the_file_says_that_mailboxes_are_exported(
+    tmp_path: Path, isolated: dict[str, str]
+) -> None:
+    mailboxes = written(
+        tmp_path,
+        {
+            "organization_id": ORGANIZATION,
+            "export_before_removal": True,
+            "mailboxes": {"Alice": ALICE},
+        },
+    )
+    _, assembly = run_app(tmp_path, isolated, mailboxes)
+    template = json.loads((assembly / "WorkMailMailboxes.template.json").read_text())
+    (registration,) = (
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == REGISTRATION
+    )
+    assert registration["MailboxExport"]["Prefix"] == "workmail"
+
+
 @pytest.mark.parametrize(
     ("declared", "complaint"),
     [
