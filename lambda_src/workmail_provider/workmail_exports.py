@@ -55,8 +55,8 @@ class ExportJobs:
             if error.code == _LIMIT_REACHED:
                 raise ExportLimitReached(error.message) from error
             raise ExportRefused(
-                f"the mailbox of {entity} cannot be exported to bucket {destination.bucket}, so it "
-                f"stays enabled: correct the MailboxExport ({error.code}: {error.message})"
+                f"{entity} cannot be exported to bucket {destination.bucket} and stays enabled: "
+                f"correct the MailboxExport ({error.message or error.code})"
             ) from error
         job_id: str = answer["JobId"]
         return job_id

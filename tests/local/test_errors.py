@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aws_cdk import CfnParameter, Stack
@@ -19,6 +20,7 @@ from cdk_workmail import WorkMailRegistration
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Failure, Organization, WorkMail
 from tests.local.pipeline import Pipeline, StackFailed
+from tests.local.test_export import keeping
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 ALICE = "a11ce000-1111-4111-8111-111111111111"
@@ -243,6 +245,58 @@ def collect(local_aws: LocalAws, folder: Path, scenarios: Iterable[Scenario]) ->
     return lines
 
 
+REFUSED = "WorkMail does not take the export"
+OVER = "CloudFormation's hour ends before the export"
+TOO_SOON = "The mailbox was exported in the last 24 hours, and that export does not count"
+FAILED = "An export fails"
+REMOVALS = {
+    REFUSED: "Correct the bucket, key or role of the `MailboxExport`, deploy, and delete again.",
+    OVER: "Delete again: it goes on with the same export.",
+    TOO_SOON: "Delete again at the time that it tells. An export counts if it went to the same "
+    "bucket and is not older than `maximum_age`.",
+    FAILED: "Mend what WorkMail names, then delete again.",
+}
+
+
+def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
+    """The line of each removal, of one stack whose deletion fails in one way after the other."""
+    organization = local_aws.workmail.add_organization(uuid4().hex[:12], domain="example.com")
+    organization.add_user("alice", entity_id=ALICE)
+    exports = local_aws.workmail.exports
+    pipeline = Pipeline(local_aws, folder, f"Removals{uuid4().hex[:12]}")
+    lines: dict[str, str] = {}
+
+    def fail_to_destroy(title: str) -> None:
+        before = len(pipeline.reasons())
+        with pytest.raises(StackFailed) as failed:
+            pipeline.destroy()
+        lines[title] = readable(failed.value.reasons[before])
+
+    pipeline.deploy(keeping(organization, "alice", timeout=12, service_timeout=60))
+    try:
+        fault("StartMailboxExportJob", "InvalidParameterException")(
+            local_aws.workmail, organization
+        )
+        fail_to_destroy(REFUSED)
+        local_aws.workmail.faults.clear()
+        exports.hold()
+        fail_to_destroy(OVER)
+        exports.cancel(organization.organization_id, exports.jobs[-1].job_id, Behaviour())
+        fail_to_destroy(TOO_SOON)
+        exports.reset()
+        exports.fail_next("(what WorkMail says)")
+        fail_to_destroy(FAILED)
+    finally:
+        exports.reset()
+        local_aws.workmail.faults.clear()
+        pipeline.destroy()
+    return lines
+
+
+def removal_chapters(lines: dict[str, str]) -> list[str]:
+    return [f"### {title}\n\n> {lines[title]}\n\n{REMOVALS[title]}\n" for title in REMOVALS]
+
+
 def declare(scenario: Scenario, organization: Organization) -> Callable[[Stack], None]:
     def define(stack: Stack) -> None:
         options = {
@@ -267,6 +321,10 @@ def readable(reason: str) -> str:
     reason = re.sub(r"m-[0-9a-f]{32}", "m-0123456789abcdef0123456789abcdef", reason)
     reason = re.sub(r"(a11ce000-1111-4111-8111-1111)[0-9]{8}", ALICE, reason)
     reason = re.sub(r"(b0b00000-2222-4222-8222-2222)[0-9]{8}", BOB, reason)
+    reason = re.sub(r"job [0-9a-f-]{36}", "job 5f0c3a8e-...", reason)
+    reason = re.sub(r"removals[0-9a-z-]+", "the-bucket", reason)
+    reason = re.sub(r"at [0-9]+ %", "at 38 %", reason)
+    reason = re.sub(r"20[0-9-]{8} [0-9:]{5} UTC", "2026-12-01 09:30 UTC", reason)
     return re.sub(r"\[log group .*, log stream .*\]$", "[log group ..., log stream ...]", reason)
 
 
@@ -293,6 +351,13 @@ LATER = """
 ## Fails after waiting
 
 What may settle by itself is waited for; the line says how long that was.
+
+"""
+REMOVING = """
+## Fails in a removal with `SNAPSHOT`
+
+The mailbox stays enabled, and the removal can be done again. [Winding down](winding-down.md) tells
+how long what takes.
 
 """
 AT_SYNTH = """
@@ -323,6 +388,12 @@ def test_what_fails_at_once_reads_as_documented(
         assert text in written
 
 
+def test_what_fails_in_a_removal_reads_as_documented(local_aws: LocalAws, tmp_path: Path) -> None:
+    written = DOCUMENT.read_text()
+    for text in removal_chapters(collect_removals(local_aws, tmp_path)):
+        assert text in written
+
+
 @pytest.mark.long
 def test_everything_reads_as_documented(
     local_aws: LocalAws,
@@ -339,6 +410,8 @@ def test_everything_reads_as_documented(
         + "\n".join(chapters(scenarios_that_fail_at_once, at_once))
         + LATER
         + "\n".join(chapters(scenarios_that_wait, later))
+        + REMOVING
+        + "\n".join(removal_chapters(collect_removals(local_aws, tmp_path)))
         + AT_SYNTH
     )
     if os.environ.get("WRITE_DOCUMENTS"):
