@@ -275,6 +275,16 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         self.operate(choose(self.deletable, which), "delete", {}, plan)
 
+    @precondition(lambda self: self.deployable)
+    @rule(which=SMALL, edit=st.builds(Edit, st.just("move"), SMALL, SMALL))
+    def move_without_an_answer(self, which: int, edit: Edit) -> None:
+        """WorkMail enables who is declared now, and does not say so, however often it is asked."""
+        self.deploy(which, [edit], Plan())
+        stack = choose(list(self.current.values()), which)
+        silence = Trouble(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
+        if stack.pending:
+            self.go_on(stack.pending, Mishap(troubles=(silence,)))
+
     @precondition(lambda self: self.deletable)
     @rule(which=SMALL)
     def destroy_in_peace(self, which: int) -> None:

@@ -149,8 +149,9 @@ class Books:
             self.violate(f"the export goes to {parameters['S3BucketName']}: {event}")
         elif entity.kind == "GROUP":
             self.violate(f"a group has no mailbox: {event}")
-        # What changes between a look at the stack or the entity and the call, nobody can know.
-        elif found(entity, self._time.now).is_settled and not run.was_interrupted:
+        # What changes between a look at the stack or the entity and the call, nobody can know, and
+        # what WorkMail did not show then.
+        elif run.found[entity_id].is_settled and not run.was_interrupted:
             why = self.why_wanted(event, entity) if entity.state == "ENABLED" else entity.state
             if why:
                 self.violate(f"{entity.name} is exported, and is {why}: {event}")
@@ -301,7 +302,7 @@ class Books:
         """A failed Update leaves no stranger enabled."""
         if run.event.request_type != "Update" or run.was_interrupted:
             return
-        for entity_id in run.asked("RegisterToWorkMail"):
+        for entity_id in set(run.asked("RegisterToWorkMail")):
             entity = self._organization.entities[entity_id]
             is_own = _physical_id(entity) == run.event.physical_id
             if is_own or run.found[entity_id].state == "ENABLED":
