@@ -14,6 +14,14 @@ ENABLED = "ENABLED"
 DISABLED = "DISABLED"
 DELETED = "DELETED"
 FUNCTION_SECONDS = 600.0  # the provider's default timeout
+HOUR = 3600.0
+EXPORT = {
+    "RoleArn": "arn:aws:iam::000000000000:role/export",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
+    "BucketName": "mail-archive",
+    "Prefix": "workmail",
+    "MaximumAge": "86400",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,9 @@ class Event:
     may_deregister: frozenset[str] = frozenset()
     seconds: float = FUNCTION_SECONDS
     gone: bool = False
+    # How long CloudFormation waits, which is longer than the function has under SNAPSHOT only.
+    waits: float = FUNCTION_SECONDS
+    exports: bool = False
 
 
 def _create(world: World) -> Request:
@@ -135,6 +146,15 @@ def _delete(status: str) -> Callable[[World], Request]:
             "Third": ("y", "UPDATE_COMPLETE"),
         }
         return Request("Delete", own)
+
+    return prepare
+
+
+def _snapshot(job_seconds: float) -> Callable[[World], Request]:
+    def prepare(world: World) -> Request:
+        world.workmail.exports.duration = job_seconds
+        own = _delete("DELETE_IN_PROGRESS")(world).physical_id
+        return Request("Delete", own, {"ServiceTimeout": "3600", "MailboxExport": EXPORT})
 
     return prepare
 
@@ -252,6 +272,24 @@ EVENTS = (
         True,
         {},
         may_deregister=OWN,
+    ),
+    Event(
+        "Delete under SNAPSHOT",
+        _snapshot(60),
+        True,
+        {},
+        may_deregister=OWN,
+        waits=HOUR,
+        exports=True,
+    ),
+    Event(
+        "Delete under SNAPSHOT, whose export is longer than an invocation",
+        _snapshot(720),
+        True,
+        {},
+        may_deregister=OWN,
+        waits=HOUR,
+        exports=True,
     ),
     Event("Delete of what was handed over", _handed_over, True, ALICE),
     Event(

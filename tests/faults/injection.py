@@ -29,8 +29,13 @@ OPERATIONS = {
     "describe_organization": "DescribeOrganization",
     "describe_stacks": "DescribeStacks",
     "list_stack_resources": "ListStackResources",
+    "list_mailbox_export_jobs": "ListMailboxExportJobs",
+    "start_mailbox_export_job": "StartMailboxExportJob",
+    "describe_mailbox_export_job": "DescribeMailboxExportJob",
+    "invoke": "Invoke",
 }
 STACK_OPERATIONS = ("DescribeStacks", "ListStackResources")
+INVOKE = "Invoke"
 CHANGES = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
 MESSAGE = "This error was ordered by a test."
 
@@ -42,6 +47,7 @@ class Kind(StrEnum):
     STATE = "the state may be about to change: looked at again"
     NOT_THERE = "not there: waited for by Create and Update, the end of a Delete"
     NO_ORGANIZATION = "no organization: final, and the end of a Delete"
+    IN_ITS_TIME = "passes in its time: waited for until CloudFormation's hour ends"
     FINAL = "final: fails at once"
 
 
@@ -127,13 +133,23 @@ class _Wire:
 def faults_of(operation: str) -> list[Fault]:
     """Each error that the service model documents for the operation, and what any call can meet."""
     service = "cloudformation" if operation in STACK_OPERATIONS else "workmail"
+    if operation == INVOKE:
+        service = "lambda"
     model = botocore.session.get_session().get_service_model(service)
-    documented = {shape.name for shape in model.operation_model(operation).error_shapes}
+    shapes = model.operation_model(operation).error_shapes
+    documented = {shape.name for shape in shapes} - {fault.name for fault in EVERYWHERE}
+    if operation == INVOKE:
+        statuses = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in shapes}
+        return [
+            *(_of_lambda(code, statuses[code]) for code in sorted(documented)),
+            *EVERYWHERE,
+            *AFTER_WORK,
+        ]
     if service == "cloudformation":
         documented.add("ValidationError")  # what it gives for a stack that does not exist
     faults = [_documented(operation, code) for code in sorted(documented)]
     faults += EVERYWHERE
-    if operation in CHANGES:
+    if operation in (*CHANGES, "StartMailboxExportJob"):
         faults += AFTER_WORK
     return faults
 
@@ -150,8 +166,20 @@ def _documented(operation: str, code: str) -> Fault:
     return Fault(code, _kind(operation, code), _answered(code, 400))
 
 
+def _of_lambda(code: str, status: int) -> Fault:
+    kind = Kind.SETTLES if status >= 500 or status == 429 else Kind.FINAL
+    return Fault(code, kind, _answered(code, status))
+
+
 def _kind(operation: str, code: str) -> Kind:
     match code:
+        case "EntityNotFoundException" if operation == "StartMailboxExportJob":
+            # A mailbox that cannot be exported stays, unless a Describe says that it is gone.
+            return Kind.FINAL
+        case "EntityNotFoundException" if operation == "DescribeMailboxExportJob":
+            return Kind.IN_ITS_TIME
+        case "LimitExceededException" if operation == "StartMailboxExportJob":
+            return Kind.IN_ITS_TIME
         case "MailDomainStateException" | "DirectoryUnavailableException":
             return Kind.SETTLES
         case "EntityStateException" | "EntityAlreadyRegisteredException":

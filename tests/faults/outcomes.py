@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,11 @@ class Outcome:
     register_sent: bool
     lost: frozenset[str]
     calls: tuple[Made, ...]
+    # How many answers there were, of which the first counts; how many jobs, and whose mailboxes
+    # were exported completely before anybody was deregistered.
+    answers: int
+    jobs: int
+    exported: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -128,13 +134,30 @@ def _run(event: Event, order: Order | None) -> Outcome:
         register_sent=any(call.operation == "RegisterToWorkMail" for call in world.made),
         lost=frozenset(name for name, mailbox in mailboxes.items() if kept.get(name) != mailbox),
         calls=tuple(world.made),
+        answers=len(world.bodies),
+        jobs=len(world.workmail.exports.jobs),
+        exported=frozenset(names[entity_id] for entity_id in _exported(world)),
     )
 
 
 def _send(world: World, event: Event, request: Request) -> dict[str, Any]:
-    return world.send(
-        request.request_type, request.physical_id, seconds=event.seconds, **request.properties
-    )
+    """The first answer; all that the function calls itself with is delivered."""
+    sent = world.request(request.request_type, request.physical_id, **request.properties)
+    world.queue.append(sent)
+    while world.queue:
+        world.invoke(event.seconds)
+    answer: dict[str, Any] = json.loads(world.bodies[0])
+    return answer
+
+
+def _exported(world: World) -> Iterator[str]:
+    deregistered = [
+        call.at for call in world.workmail.calls if call.operation == "DeregisterFromWorkMail"
+    ]
+    first = min(deregistered, default=world.now)
+    for job in world.workmail.exports.jobs:
+        if job.state == "COMPLETED" and job.end_time is not None and job.end_time <= first:
+            yield job.entity_id
 
 
 def _states(world: World) -> States:
@@ -172,4 +195,6 @@ def _without_ids(world: World, sentence: str) -> str:
         sentence = sentence.replace(
             entity.entity_id, f"{entity.name}'s id".ljust(len(entity.entity_id), ".")
         )
+    for job in world.workmail.exports.jobs:
+        sentence = sentence.replace(job.job_id, "job's id".ljust(len(job.job_id), "."))
     return sentence
