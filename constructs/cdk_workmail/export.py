@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdk_workmail._literals import Rule
 from cdk_workmail._permissions import EXPORT_KEY_ACTIONS, EXPORT_ROLE_PATH
+from cdk_workmail.provider import expect_exports
 
 # WorkMail's own pattern allows * too, which in the role's policy would stand for other prefixes.
 # Its keys end at 1023 characters: the function appends 34 of the organization, up to 256 of the
@@ -94,6 +95,9 @@ class MailboxExport(Construct):
             on. WorkMail tells of exports for seven days.
         """
         super().__init__(scope, id)
+        # Held, so that it is this very object for whoever asks the tree for it.
+        self._app = self.node.root
+        expect_exports(self._app)
         self.prefix = _DEFAULT_PREFIX if prefix is None else prefix
         PREFIX.check(self, self.prefix)
         self.maximum_age = maximum_age or _DEFAULT_AGE

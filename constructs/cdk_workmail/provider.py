@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import cast
+from weakref import WeakSet
 
 import jsii
 from aws_cdk import Duration, INumberProducer, IResolveContext, Lazy, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdk_workmail._asset import HANDLER, provider_code
 
@@ -23,10 +24,17 @@ _LONGEST_TIMEOUT = Duration.minutes(15)
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 _SHORTEST_TIMEOUT_WITH_EXPORTS = Duration.minutes(5)
 # What a roster comes to that the account's concurrency delivers at once: docs/benchmarks.md.
-_ROSTER = 20
-_RESERVED_FOR_A_ROSTER = 10
+_ROSTER = 8
+_RESERVED_FOR_A_ROSTER = 5
 _NEVER_RESERVED = -1
+# Also when the last registration with an export has left: its Delete is still to come.
+_APPS_WITH_EXPORTS: WeakSet[IConstruct] = WeakSet()
 _MEMORY_SIZES = range(128, 10240 + 1)
+
+
+def expect_exports(app: IConstruct) -> None:
+    """No function of this app reserves executions unless told to."""
+    _APPS_WITH_EXPORTS.add(app)
 
 
 class WorkMailProvider(Construct):
@@ -90,17 +98,16 @@ class WorkMailProvider(Construct):
             unless given. Not together with `log_group`.
         :param reserved_concurrent_executions: How many registrations are worked on at a time, at
             least 1; the others wait in Lambda's queue, and this wait counts towards the service
-            timeout. Unless given, 10 if more than 20 registrations of the app use the function:
-            CloudFormation delivers hundreds of them at once, and WorkMail then throttled 73 % of
-            their requests with none reserved, and 8 % with 10, as measured in docs/benchmarks.md of
-            the project. None are reserved for fewer, which need none, nor if one of them is removed
-            with SNAPSHOT, because exports are waited for inside the function and would keep the
+            timeout. Unless given, 5 if more than 8 registrations of the app use the function:
+            CloudFormation delivers hundreds of them at once, and of 450 WorkMail throttled 73 %
+            of the requests with none reserved, and 4 % with 5, as modelled in docs/benchmarks.md of
+            the project. None are reserved for fewer, which need none, nor in an app that has a
+            MailboxExport, because exports are waited for inside the function and would keep the
             others out. -1 reserves none in any case, for accounts with few concurrent executions:
             Lambda leaves 100 of them unreserved.
         """
         super().__init__(scope, id)
         self._registrations = 0
-        self._has_exports = False
         timeout = timeout or Duration.minutes(10)
         self._check(memory_size, timeout, reserved_concurrent_executions)
         if log_group and log_retention:
@@ -151,8 +158,6 @@ class WorkMailProvider(Construct):
 
     def _serve_exports(self, registration: Construct) -> None:
         """Raises ValueError if the function has too little time for exports."""
-        if self._has_exports:
-            return
         shortest = _SHORTEST_TIMEOUT_WITH_EXPORTS.to_seconds()
         if self._timeout_seconds < shortest:
             raise ValueError(
@@ -161,7 +166,6 @@ class WorkMailProvider(Construct):
                 f"{self.node.path}: the function waits for an export by calling itself, which "
                 f"Lambda stops after about 16 times"
             )
-        self._has_exports = True
 
     def _reserve(self, given: int | None) -> int | None:
         if given == _NEVER_RESERVED:
@@ -204,6 +208,7 @@ class _ReservedForARoster:
         self._provider = provider
 
     def produce(self, context: IResolveContext) -> int | None:
-        if self._provider._has_exports or self._provider._registrations <= _ROSTER:
+        provider = self._provider
+        if provider.node.root in _APPS_WITH_EXPORTS or provider._registrations <= _ROSTER:
             return None
         return _RESERVED_FOR_A_ROSTER
