@@ -173,7 +173,7 @@ class CustomResource(CfnResource):
             self._answer.leave_to_another(lambda: invocation.last_patience.persist(invoke))
         except ProviderError as error:
             raise Failure(
-                f"the function could not go on: {error}; until then {unfinished}"
+                f"{unfinished} (the function could not go on by itself: {error})"
             ) from error
 
     def _claim(self, physical_resource_id: str) -> None:
