@@ -172,8 +172,9 @@ class CustomResource(CfnResource):
         try:
             self._answer.leave_to_another(lambda: invocation.last_patience.persist(invoke))
         except ProviderError as error:
+            # How far it was is in the log.
             raise Failure(
-                f"{unfinished} (the function could not go on by itself: {error})"
+                f"the function could not go on by itself, delete again: {error}"
             ) from error
 
     def _claim(self, physical_resource_id: str) -> None:
