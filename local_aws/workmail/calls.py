@@ -53,8 +53,11 @@ class Calls:
 
 
 def addressed_entities(parameters: Mapping[str, Any]) -> list[str]:
-    """The identifiers, as the caller wrote them, of the entity that a call is about."""
-    names = ("EntityId", "UserId", "GroupId", "ResourceId")
+    """The identifiers, as the caller wrote them, of the entities that a call is about.
+
+    A call that creates an entity, or renames it, is also about the new name.
+    """
+    names = ("EntityId", "UserId", "GroupId", "ResourceId", "MemberId", "Name")
     return [parameters[name] for name in names if isinstance(parameters.get(name), str)]
 
 

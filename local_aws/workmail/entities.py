@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from .behaviour import Behaviour
 from .mailboxes import Mailbox
+from .passwords import HashedPassword, require_strong
 
 State = Literal["ENABLED", "DISABLED", "DELETED"]
 
@@ -43,6 +44,7 @@ class Entity:
     name: str
     hidden: bool = False
     visible_from: float = 0.0
+    name_kept_until: float = 0.0
     registration: Registration = Registration()
     aliases: list[str] = field(default_factory=list)
     reserved_email: str | None = None
@@ -62,6 +64,12 @@ class Entity:
 
     def registration_seen(self, now: float) -> Registration:
         return self.registration if now >= self._settles_at else self._registration_before
+
+    def state_for_calls(self, moment: Moment) -> State:
+        """The state by which a call decides whether the entity is in the right one for it."""
+        if self.state != "DELETED" and moment.behaviour.settling_binds_calls:
+            return self.registration_seen(moment.now).state
+        return self.state
 
     def enable(self, email: str, moment: Moment) -> None:
         self._change(Registration("ENABLED", email, enabled_at=moment.now), moment)
@@ -89,8 +97,13 @@ class Entity:
         if self.mailbox:
             self.mailbox.deprovisioned_at = moment.now
 
-    def delete(self) -> None:
-        self.registration = self._registration_before = Registration("DELETED")
+    def delete(self, moment: Moment | None = None) -> None:
+        """Without a moment, as tests do it behind everybody's back: seen at once."""
+        if moment:
+            self._change(Registration("DELETED"), moment)
+            self.name_kept_until = moment.now + moment.behaviour.name_free_after
+        else:
+            self.registration = self._registration_before = Registration("DELETED")
         self.reserved_email = None
         self.aliases.clear()
 
@@ -110,27 +123,54 @@ class Entity:
 
 @dataclass
 class User(Entity):
-    """A user; `profile` holds the members of CreateUser that Describe gives back unchanged."""
+    """A user. `attributes` has the texts of CreateUser and UpdateUser under their names there."""
 
     kind = "USER"
-    display_name: str = ""
     role: str = "USER"
-    profile: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    _password: HashedPassword | None = field(default=None, repr=False)
+
+    def set_password(self, password: str) -> None:
+        """InvalidPasswordException if it is too weak; only a hash of it is kept."""
+        require_strong(password)
+        self._password = HashedPassword.of(password)
+
+    def has_password(self, password: str) -> bool:
+        return self._password is not None and self._password.matches(password)
 
 
 @dataclass
 class Group(Entity):
-    """A group: an address with members, and no mailbox of its own."""
+    """A group: an address with members, by their ids, and no mailbox of its own."""
 
     kind = "GROUP"
     has_mailbox = False
-    members: list[Entity] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+
+    @property
+    def associated(self) -> list[str]:
+        return self.members
 
 
 @dataclass
 class Resource(Entity):
-    """A room or a piece of equipment."""
+    """A room or a piece of equipment, with the ids of who answers requests for it.
+
+    `booking_options` has the names of the API's BookingOptions.
+    """
 
     kind = "RESOURCE"
     resource_type: str = "ROOM"
-    description: str | None = None
+    description: str = ""
+    delegates: list[str] = field(default_factory=list)
+    booking_options: dict[str, bool] = field(
+        default_factory=lambda: {
+            "AutoAcceptRequests": True,
+            "AutoDeclineRecurringRequests": False,
+            "AutoDeclineConflictingRequests": True,
+        }
+    )
+
+    @property
+    def associated(self) -> list[str]:
+        return self.delegates

@@ -40,5 +40,9 @@ def entity_state(message: str) -> WorkMailError:
     return WorkMailError("EntityStateException", message)
 
 
+def reserved_name(name: str) -> WorkMailError:
+    return WorkMailError("ReservedNameException", f"The name {name} is reserved.")
+
+
 def name_taken(name: str) -> WorkMailError:
     return WorkMailError("NameAvailabilityException", f"The name {name} is already in use.")

@@ -5,11 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .entities import Entity, Group, Moment, Resource, User
-from .exceptions import WorkMailError, entity_not_found, entity_state, name_taken
+from .exceptions import (
+    WorkMailError,
+    entity_not_found,
+    entity_state,
+    invalid_parameter,
+    name_taken,
+    reserved_name,
+)
 
 ALIASES_PER_ENTITY = 100
+
+E = TypeVar("E", bound=Entity)
 
 
 @dataclass
@@ -27,7 +37,11 @@ class MailDomain:
 
 @dataclass
 class Organization:
-    """One organization. The `add_` methods prepare a test; the others are what calls do."""
+    """One organization. The `add_` methods prepare a test; the others are what calls do.
+
+    `reserved_names`, in lower case, are those that a created entity cannot have. AWS does not
+    tell its own; these are the ones of a directory.
+    """
 
     organization_id: str
     alias: str
@@ -40,6 +54,9 @@ class Organization:
     deleted: bool = False
     domains: dict[str, MailDomain] = field(default_factory=dict)
     entities: dict[str, Entity] = field(default_factory=dict)
+    reserved_names: set[str] = field(
+        default_factory=lambda: {"administrator", "guest", "krbtgt"},
+    )
 
     def state(self, now: float) -> str:
         if self.deleted:
@@ -64,7 +81,9 @@ class Organization:
 
     def add_user(self, name: str, *, entity_id: str | None = None, display_name: str = "") -> User:
         """A disabled user; NameAvailabilityException if the name is taken."""
-        user = User(entity_id or str(uuid.uuid4()), name, display_name=display_name or name)
+        user = User(
+            entity_id or str(uuid.uuid4()), name, attributes={"DisplayName": display_name or name}
+        )
         self.add(user)
         return user
 
@@ -106,9 +125,57 @@ class Organization:
 
     def described_entity(self, identifier: str, moment: Moment) -> Entity:
         entity = self.visible_entity(identifier, moment.now)
-        if entity.state == "DELETED" and moment.behaviour.deleted_entity_vanishes:
+        return self._unless_vanished(entity, identifier, moment)
+
+    def described(self, kind: type[E], identifier: str, moment: Moment) -> E:
+        """The entity that a call serving one kind is about."""
+        entity = self.described_entity(identifier, moment)
+        if not isinstance(entity, kind):
             raise entity_not_found(identifier)
         return entity
+
+    def identified(self, entity_id: str, moment: Moment) -> Entity:
+        """The entity of a call that takes ids alone, neither names nor addresses."""
+        entity = self.entities.get(entity_id)
+        if entity is None or moment.now < entity.visible_from:
+            raise entity_not_found(entity_id)
+        return self._unless_vanished(entity, entity_id, moment)
+
+    def user_with_password(self, user_id: str, moment: Moment) -> User:
+        """The user whose password is to be reset."""
+        user = self.identified(user_id, moment)
+        if not isinstance(user, User):
+            raise entity_not_found(user_id)
+        _require_existing(user)
+        if moment.behaviour.reset_disabled_password_fails:
+            _require_enabled(user, moment)
+        return user
+
+    def updatable(self, kind: type[E], identifier: str, moment: Moment) -> E:
+        entity = self.described(kind, identifier, moment)
+        _require_existing(entity)
+        if moment.behaviour.update_disabled_fails:
+            _require_enabled(entity, moment)
+        return entity
+
+    def require_listable(self, entity: Entity, moment: Moment) -> None:
+        _require_existing(entity)
+        if moment.behaviour.list_of_disabled_fails:
+            _require_enabled(entity, moment)
+
+    def require_creatable(self, name: str, moment: Moment) -> None:
+        """ReservedNameException, or NameAvailabilityException."""
+        if name.lower() in self.reserved_names:
+            raise reserved_name(name)
+        self.require_free_name(name, moment)
+
+    def require_free_name(self, name: str, moment: Moment, *, owner: Entity | None = None) -> None:
+        named = [e for e in self.entities.values() if e.name.lower() == name.lower()]
+        if any(
+            e is not owner and (e.state != "DELETED" or moment.now < e.name_kept_until)
+            for e in named
+        ):
+            raise name_taken(name)
 
     def owner_of(self, address: str) -> Entity | None:
         address = address.lower()
@@ -140,17 +207,25 @@ class Organization:
             raise entity_state(f"Entity {entity.entity_id} is deleted.")
         if entity.state == "ENABLED":
             entity.disable(moment)
+            if moment.behaviour.deregistration_ends_associations:
+                self._end_associations(entity)
         elif moment.behaviour.deregister_disabled_fails:
             raise entity_state(f"Entity {entity.entity_id} is not enabled.")
 
     def update_primary_address(self, identifier: str, email: str, moment: Moment) -> None:
-        entity = self._enabled(identifier, moment)
+        entity = self.described_entity(identifier, moment)
+        _require_enabled(entity, moment)
         self._require_free_address(email, entity, moment.now)
         entity.change_primary_address(email)
 
-    def create_alias(self, identifier: str, alias: str, moment: Moment) -> None:
-        entity = self._enabled(identifier, moment)
+    def create_alias(self, entity_id: str, alias: str, moment: Moment) -> None:
+        entity = self.identified(entity_id, moment)
+        _require_enabled(entity, moment)
         if alias.lower() in entity.addresses:
+            _raise_if(
+                moment.behaviour.repeated_alias_error,
+                f"The email address {alias} is already in use.",
+            )
             return
         self._require_free_address(alias, entity, moment.now)
         if len(entity.aliases) >= ALIASES_PER_ENTITY:
@@ -159,35 +234,66 @@ class Organization:
             )
         entity.aliases.append(alias)
 
-    def delete_alias(self, identifier: str, alias: str, moment: Moment) -> None:
-        entity = self._enabled(identifier, moment)
-        entity.aliases = [known for known in entity.aliases if known.lower() != alias.lower()]
+    def delete_alias(self, entity_id: str, alias: str, moment: Moment) -> None:
+        entity = self.identified(entity_id, moment)
+        _require_enabled(entity, moment)
+        remaining = [known for known in entity.aliases if known.lower() != alias.lower()]
+        if len(remaining) == len(entity.aliases):
+            _raise_if(
+                moment.behaviour.missing_alias_error,
+                f"Entity {entity_id} has no alias {alias}.",
+            )
+        entity.aliases = remaining
 
-    def delete_entity(self, identifier: str, kind: type[Entity], now: float) -> None:
-        """Nothing happens to an unknown one: no Delete operation lists EntityNotFoundException."""
+    def delete_entity(self, identifier: str, kind: type[Entity], moment: Moment) -> None:
         entity = self._find(identifier, by_address=False)
-        if not isinstance(entity, kind) or now < entity.visible_from:
+        if (
+            not isinstance(entity, kind)
+            or moment.now < entity.visible_from
+            or entity.state == "DELETED"
+        ):
+            if moment.behaviour.delete_missing_fails:
+                raise entity_not_found(identifier)
             return
-        if entity.state == "ENABLED":
+        if entity.state_for_calls(moment) == "ENABLED":
             raise entity_state(
                 f"Entity {entity.entity_id} is enabled: deregister it before you delete it."
             )
-        entity.delete()
-        for group in self.entities.values():
-            if isinstance(group, Group) and entity in group.members:
-                group.members.remove(entity)
+        entity.delete(moment)
+        self._end_associations(entity)
 
-    def add_member(self, group_identifier: str, member_identifier: str, moment: Moment) -> None:
-        group, member = (
-            self._enabled(identifier, moment)
-            for identifier in (group_identifier, member_identifier)
-        )
-        if not isinstance(group, Group):
-            raise entity_not_found(group_identifier)
-        if isinstance(member, Resource):
-            raise entity_not_found(member_identifier)
-        if member not in group.members:
-            group.members.append(member)
+    def associate(self, owner: Group | Resource, identifier: str, moment: Moment) -> None:
+        """A user or group becomes a member of a group, or a delegate of a resource."""
+        member = self._associable(identifier, moment)
+        for entity in (owner, member):
+            _require_existing(entity)
+            if not moment.behaviour.disabled_can_be_associated:
+                _require_enabled(entity, moment)
+        if member is owner:
+            raise invalid_parameter(f"Group {owner.entity_id} cannot be a member of itself.")
+        if member.entity_id in owner.associated:
+            _raise_if(
+                moment.behaviour.repeated_association_error,
+                f"Entity {member.entity_id} is associated with {owner.entity_id} already.",
+            )
+            return
+        owner.associated.append(member.entity_id)
+
+    def disassociate(self, owner: Group | Resource, identifier: str, moment: Moment) -> None:
+        member = self._associable(identifier, moment)
+        _require_existing(owner)
+        if not moment.behaviour.disabled_can_be_disassociated:
+            _require_enabled(owner, moment)
+            _require_enabled(member, moment)
+        if member.entity_id not in owner.associated:
+            _raise_if(
+                moment.behaviour.missing_association_error,
+                f"Entity {member.entity_id} is not associated with {owner.entity_id}.",
+            )
+            return
+        if not moment.behaviour.last_delegate_can_leave:
+            _require_other_delegate(owner, member)
+        owner.associated.remove(member.entity_id)
 
     def remove_domain(self, name: str) -> None:
         suffix = f"@{name.lower()}"
@@ -205,10 +311,21 @@ class Organization:
             )
         return domain
 
-    def _enabled(self, identifier: str, moment: Moment) -> Entity:
+    def _associable(self, identifier: str, moment: Moment) -> Entity:
         entity = self.described_entity(identifier, moment)
-        if entity.state != "ENABLED":
-            raise entity_state(f"Entity {entity.entity_id} is {entity.state.lower()}.")
+        if isinstance(entity, Resource):
+            raise entity_not_found(identifier)
+        return entity
+
+    def _end_associations(self, entity: Entity) -> None:
+        for owner in self.entities.values():
+            if isinstance(owner, Group | Resource) and entity.entity_id in owner.associated:
+                owner.associated.remove(entity.entity_id)
+
+    def _unless_vanished(self, entity: Entity, identifier: str, moment: Moment) -> Entity:
+        gone = entity.registration_seen(moment.now).state == "DELETED"
+        if gone and moment.behaviour.deleted_entity_vanishes:
+            raise entity_not_found(identifier)
         return entity
 
     def _require_free_address(self, address: str, entity: Entity, now: float) -> None:
@@ -233,6 +350,30 @@ class Organization:
         name = name.lower()
         named = (e for e in self.entities.values() if e.name.lower() == name)
         return next((e for e in named if e.state != "DELETED"), None)
+
+
+def _require_existing(entity: Entity) -> None:
+    if entity.state == "DELETED":
+        raise entity_state(f"Entity {entity.entity_id} is deleted.")
+
+
+def _require_enabled(entity: Entity, moment: Moment) -> None:
+    state = entity.state_for_calls(moment)
+    if state != "ENABLED":
+        raise entity_state(f"Entity {entity.entity_id} is {state.lower()}.")
+
+
+def _require_other_delegate(owner: Group | Resource, leaving: Entity) -> None:
+    answers_itself = isinstance(owner, Group) or owner.booking_options["AutoAcceptRequests"]
+    if not answers_itself and owner.associated == [leaving.entity_id]:
+        raise entity_state(
+            f"Entity {leaving.entity_id} is the only one to answer for {owner.entity_id}."
+        )
+
+
+def _raise_if(code: str | None, message: str) -> None:
+    if code:
+        raise WorkMailError(code, message)
 
 
 class Account:

@@ -18,7 +18,8 @@ from .conftest import Clock, boto3_client
 if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "Correct horse battery staple 7"
+WEAK_PASSWORD = "hunter2hunter2"
 
 
 class TestChecks:
@@ -165,14 +166,17 @@ class TestRecord:
         user = client.create_user(
             OrganizationId=org, Name="carol", DisplayName="Carol", Password=PASSWORD
         )["UserId"]
-        with pytest.raises(ClientError):
-            client.reset_password(OrganizationId=org, UserId=user, Password=PASSWORD)
+        client.reset_password(OrganizationId=org, UserId=user, Password=PASSWORD)
+        with pytest.raises(ClientError) as refused:
+            client.reset_password(OrganizationId=org, UserId=user, Password=WEAK_PASSWORD)
+        assert WEAK_PASSWORD not in str(refused.value)
         with pytest.raises(ClientError) as raised:
             client.create_user(
                 OrganizationId=org, Name="dave", DisplayName="Dave", Password=PASSWORD + "\n"
             )
         assert PASSWORD not in str(raised.value)
-        assert PASSWORD not in repr([vars(call) for call in workmail.calls])
+        for password in (PASSWORD, WEAK_PASSWORD):
+            assert password not in repr([vars(call) for call in workmail.calls])
         assert PASSWORD not in repr(workmail.organization(org))
         assert workmail.calls.of("CreateUser")[0].parameters["Password"] == "(redacted)"
 
