@@ -175,12 +175,12 @@ def enabled_before(found: Entity, operation: StackOperation) -> bool:
 
 
 def other_holder(
-    registration_id: RegistrationId, logical_id: str, resources: Iterable[StackResource]
+    physical_id: str, logical_id: str, resources: Iterable[StackResource]
 ) -> str | None:
-    """The logical id of another resource of the stack that holds the same registration."""
+    """The logical id of another resource of the stack that has the same physical id."""
     for resource in resources:
         if (
-            resource.physical_id == str(registration_id)
+            resource.physical_id == physical_id
             and resource.logical_id != logical_id
             and not resource.status.startswith(("DELETE_IN_PROGRESS", "DELETE_COMPLETE"))
         ):
@@ -189,25 +189,26 @@ def other_holder(
 
 
 def belongs_to_somebody_else(
-    found: Entity,
+    physical_id: str,
     logical_id: str,
+    was_before: bool,
     operation: StackOperation,
     resources: Iterable[StackResource],
 ) -> bool:
-    """Enabled before this stack operation began, and held by no other resource of this stack.
+    """It was there before this stack operation began, and no other resource of this stack has it.
 
     While the stack rolls back, what is declared is what it held before: not somebody else's.
     """
     return (
         not operation.rolls_back
-        and enabled_before(found, operation)
-        and other_holder(RegistrationId.of(found), logical_id, resources) is None
+        and was_before
+        and other_holder(physical_id, logical_id, resources) is None
     )
 
 
-def is_rolled_back(found: Entity, operation: StackOperation) -> bool:
-    """A failed deployment leaves enabled what it found enabled."""
-    return operation.rolls_back and enabled_before(found, operation)
+def is_rolled_back(was_before: bool, operation: StackOperation) -> bool:
+    """A failed deployment leaves what it found."""
+    return operation.rolls_back and was_before
 
 
 def _is_in_progress(status: str | None) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from workmail_provider.budgets import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
@@ -21,12 +20,10 @@ from workmail_provider.lifecycle import (
     RegistrationId,
     StackOperation,
     Step,
-    belongs_to_somebody_else,
-    is_rolled_back,
+    enabled_before,
     next_step,
-    other_holder,
 )
-from workmail_provider.stack import Stack
+from workmail_provider.ownership import Ownership
 from workmail_provider.workmail import (
     EntityNotFound,
     NoLongerEnabled,
@@ -139,6 +136,14 @@ def _exported_to(job: ExportJob) -> dict[str, str]:
     return {"ExportJobId": job.job_id, "ExportedTo": job.location}
 
 
+def _ownership(invocation: Invocation, entity: Entity) -> Ownership:
+    return Ownership(
+        invocation,
+        str(RegistrationId.of(entity)),
+        lambda operation: enabled_before(entity, operation),
+    )
+
+
 class _Convergence:
     """Reads, compares and asks for the difference, until what is declared is what is there."""
 
@@ -221,10 +226,7 @@ class _Convergence:
     def _refuse_somebody_elses(self, entity: Entity) -> None:
         if self._declared.adopt_existing or self._may_have_registered or self._is_own(entity):
             return
-        request = self._invocation.request
-        stack = Stack(self._invocation.clients("cloudformation", None), request.stack_id)
-        operation = stack.operation()
-        if belongs_to_somebody_else(entity, request.logical_id, operation, stack.resources()):
+        if _ownership(self._invocation, entity).is_somebody_elses():
             raise Failure(
                 f"{entity} of organization {entity.organization_id} is enabled already, not by "
                 "this stack, and adopt_existing is False: set it to True to take it over"
@@ -332,22 +334,17 @@ class _Deregistration:
                     f"{entity} of organization {entity.organization_id} still reads ENABLED: look "
                     "at it in WorkMail, then delete again",
                 )
-            operation = self._stack.operation()
-            reason = self._reason_to_leave(entity, operation)
+            ownership = _ownership(self._invocation, entity)
+            reason = ownership.reason_to_leave()
             if reason:
                 self._record("leave enabled", reason)
                 return None
-            export = self._export_of(entity, operation)
+            export = self._export_of(entity, ownership.operation)
             if export:
                 return export
             self._record("deregister", "the registration was removed")
             self._organization.deregister(entity)
             self._asked = True
-
-    @cached_property
-    def _stack(self) -> Stack:
-        client = self._invocation.clients("cloudformation", None)
-        return Stack(client, self._invocation.request.stack_id)
 
     def _export_of(
         self, entity: Entity, operation: StackOperation
@@ -361,19 +358,6 @@ class _Deregistration:
 
         export = MailboxExport(self._invocation, self._organization, declared)
         return lambda: export.run(entity, operation.deletion_began_at or operation.began_at)
-
-    def _reason_to_leave(self, entity: Entity, operation: StackOperation) -> str | None:
-        """Late, handed over or rolled back; Failure when what decides that cannot be read."""
-        if operation.is_over:
-            return f"the stack is {operation.status}: nobody waits for this request any more"
-        if not operation.deletes_stack:
-            logical_id = self._invocation.request.logical_id
-            holder = other_holder(self._id, logical_id, self._stack.resources())
-            if holder:
-                return f"handed over to {holder}"
-        if is_rolled_back(entity, operation):
-            return f"it was enabled before {operation.began_at}, when what is rolled back began"
-        return None
 
     def _record(self, action: str, why: str) -> None:
         self._invocation.journal.decision(

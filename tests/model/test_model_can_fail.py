@@ -17,12 +17,14 @@ from tests.model import deployments
 from tests.model.deployments import Deployments
 from tests.model.invariants import MailboxLost, MailLost
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider import export, export_job, lifecycle, registration, workmail
+from workmail_provider import export, export_job, lifecycle, ownership, registration, workmail
 from workmail_provider.answer import Answer
 from workmail_provider.continuation import Continuation
 from workmail_provider.export import MailboxExport
 from workmail_provider.export_job import ExportJob, ExportState
+from workmail_provider.invocation import Invocation
 from workmail_provider.lifecycle import Destination, Entity, RegistrationId, StackOperation
+from workmail_provider.ownership import Ownership
 from workmail_provider.protocol import CustomResource
 
 # Some are found in the first dozens, some in the first thousand.
@@ -32,28 +34,30 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 
 def no_hand_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "other_holder", lambda *_: None)
+    patch.setattr(ownership, "other_holder", lambda *_: None)
 
 
 def no_rollback(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "is_rolled_back", lambda *_: False)
+    patch.setattr(ownership, "is_rolled_back", lambda *_: False)
 
 
 def the_root_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
     is_rolled_back = lifecycle.is_rolled_back
     patch.setattr(
-        registration,
+        ownership,
         "is_rolled_back",
-        lambda found, operation: is_rolled_back(found, replace(operation, root_status=None)),
+        lambda was_before, operation: is_rolled_back(
+            was_before, replace(operation, root_status=None)
+        ),
     )
 
 
 def any_enabled_date_is_later(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lifecycle, "enabled_before", lambda *_: False)
+    patch.setattr(registration, "enabled_before", lambda *_: False)
 
 
 def any_enabled_date_is_earlier(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lifecycle, "enabled_before", lambda *_: True)
+    patch.setattr(registration, "enabled_before", lambda *_: True)
 
 
 def any_id_is_ours(patch: pytest.MonkeyPatch) -> None:
@@ -103,7 +107,7 @@ def no_claim(patch: pytest.MonkeyPatch) -> None:
 
 
 def everything_is_adopted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "belongs_to_somebody_else", lambda *_: False)
+    patch.setattr(ownership, "belongs_to_somebody_else", lambda *_: False)
 
 
 def addresses_do_not_matter(patch: pytest.MonkeyPatch) -> None:
@@ -144,16 +148,30 @@ def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_stays_is_exported(patch: pytest.MonkeyPatch) -> None:
-    reason_to_leave = registration._Deregistration._reason_to_leave
+    exported = _remember_exports(patch)
+    ownership_of = registration._ownership
 
-    def after_the_export(
-        self: registration._Deregistration, entity: Entity, operation: StackOperation
-    ) -> str | None:
-        if self._exported is None and self._export_of(entity, operation):
-            return None
-        return reason_to_leave(self, entity, operation)
+    def of_all_that_is_exported(invocation: Invocation, entity: Entity) -> Ownership:
+        made = ownership_of(invocation, entity)
+        declared = "MailboxExport" in invocation.request.properties
+        if declared and entity.entity_type != "GROUP" and invocation not in exported:
+            made.reason_to_leave = lambda: None  # type: ignore[method-assign]
+        return made
 
-    patch.setattr(registration._Deregistration, "_reason_to_leave", after_the_export)
+    patch.setattr(registration, "_ownership", of_all_that_is_exported)
+
+
+def _remember_exports(patch: pytest.MonkeyPatch) -> list[Invocation]:
+    exported: list[Invocation] = []
+    run = MailboxExport.run
+
+    def run_and_remember(self: MailboxExport, entity: Entity, began_at: datetime) -> ExportJob:
+        job = run(self, entity, began_at)
+        exported.append(self._invocation)
+        return job
+
+    patch.setattr(MailboxExport, "run", run_and_remember)
+    return exported
 
 
 def groups_have_mailboxes(patch: pytest.MonkeyPatch) -> None:
@@ -161,14 +179,13 @@ def groups_have_mailboxes(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_second_look(patch: pytest.MonkeyPatch) -> None:
-    reason_to_leave = registration._Deregistration._reason_to_leave
+    exported = _remember_exports(patch)
+    reason_to_leave = Ownership.reason_to_leave
 
-    def before_the_export(
-        self: registration._Deregistration, entity: Entity, operation: StackOperation
-    ) -> str | None:
-        return None if self._exported else reason_to_leave(self, entity, operation)
+    def before_the_export(self: Ownership) -> str | None:
+        return None if self._invocation in exported else reason_to_leave(self)
 
-    patch.setattr(registration._Deregistration, "_reason_to_leave", before_the_export)
+    patch.setattr(Ownership, "reason_to_leave", before_the_export)
 
 
 def the_hour_does_not_end(patch: pytest.MonkeyPatch) -> None:
