@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from local_aws.workmail import Organization, WorkMail, WorkMailServer
+from local_aws.workmail.wire import operation_model
 
 if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
@@ -37,6 +39,23 @@ def boto3_client(endpoint_url: str, **configuration: Any) -> WorkMailClient:
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(**options),
+    )
+
+
+def error_of(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as raised:
+        call(**parameters)
+    error = raised.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def code_of(call: Callable[..., Any], **parameters: Any) -> str:
+    return error_of(call, **parameters)[0]
+
+
+def register(client: WorkMailClient, org: str, entity: str, email: str | None = None) -> None:
+    client.register_to_work_mail(
+        OrganizationId=org, EntityId=entity, Email=email or f"{entity}@example.com"
     )
 
 
@@ -85,3 +104,12 @@ def organization(workmail: WorkMail) -> Organization:
 @pytest.fixture
 def org(organization: Organization) -> str:
     return organization.organization_id
+
+
+@pytest.fixture
+def only_documented_errors(workmail: WorkMail) -> Iterator[None]:
+    """Fails a test in which an operation answers an error that the model does not list for it."""
+    yield
+    for call in workmail.calls:
+        documented = {shape.name for shape in operation_model(call.operation).error_shapes}
+        assert call.error_code is None or call.error_code in documented, call

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local_aws.workmail import Behaviour, Organization, WorkMail
 
-from .conftest import Clock
+from .conftest import Clock, code_of, error_of, register
 
 if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
 
 UNKNOWN_ORGANIZATION = "m-" + "f" * 32
-
-
-def error_of(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**parameters)
-    error = raised.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def code_of(call: Callable[..., Any], **parameters: Any) -> str:
-    return error_of(call, **parameters)[0]
-
-
-def register(client: WorkMailClient, org: str, entity: str, email: str | None = None) -> None:
-    client.register_to_work_mail(
-        OrganizationId=org, EntityId=entity, Email=email or f"{entity}@example.com"
-    )
 
 
 class TestRegister:
