@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws_cdk import Token
 from constructs import Construct
@@ -27,8 +27,8 @@ class Rule:
     def check(self, construct: Construct, value: str) -> bool:
         """Whether the value is a literal. Raises ValueError for a literal that breaks the rule."""
         # Asking Python first saves a round trip to the CDK's kernel for each literal, and no
-        # token, whole or part of a string, looks like what a rule accepts.
-        if self.accepts(value):
+        # token, whole or part of a string, is without a dollar sign.
+        if self.accepts(value) and ("$" not in value or not Token.is_unresolved(value)):
             return True
         if Token.is_unresolved(value):
             return False
@@ -55,6 +55,44 @@ EMAIL = Rule(
     longest=254,
     allowed="an address like alice@example.com, at most 64 characters before @ and 254 in all",
 )
+
+
+ALIAS = replace(EMAIL, field="aliases")
+# ASCII, as the service model's patterns are read.
+USER_NAME = Rule(
+    field="name",
+    pattern=re.compile(r"[\w\-.]+(@[a-zA-Z0-9.\-]+\.[a-zA-Z0-9-]{2,})?", re.ASCII),
+    longest=64,
+    allowed="1 to 64 letters, digits and _ - . with or without a domain after an @",
+)
+GROUP_NAME = Rule(
+    field="name",
+    pattern=re.compile(r"[\u0020-\u00FF]+"),
+    longest=256,
+    allowed="1 to 256 characters of Latin-1",
+)
+RESOURCE_NAME = replace(USER_NAME, longest=20, allowed=USER_NAME.allowed.replace("64", "20"))
+IDENTITY_PROVIDER_USER_ID = Rule(
+    field="identity_provider_user_id",
+    pattern=re.compile(
+        r"^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}"
+        r"-[A-Fa-f0-9]{12}$"
+    ),
+    longest=47,
+    allowed="the user's id in IAM Identity Center, a UUID that may have 10 hexadecimal digits "
+    "and - before it",
+)
+USER_ROLE = Rule(
+    field="role",
+    pattern=re.compile("USER|REMOTE_USER"),
+    longest=11,
+    allowed="USER or REMOTE_USER",
+)
+
+
+def text(field: str, longest: int) -> Rule:
+    """Any text, which WorkMail limits in its length only."""
+    return Rule(field, re.compile(r"(?s:.*)"), longest, f"at most {longest} characters")
 
 
 def check_region(construct: Construct, stack_region: str, organization_region: str | None) -> None:

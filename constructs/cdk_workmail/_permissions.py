@@ -1,4 +1,4 @@
-"""What a provider's role may do for the registrations of one stack."""
+"""What a provider's role may do for one stack."""
 
 from __future__ import annotations
 
@@ -12,20 +12,88 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
     from cdk_workmail.export import MailboxExport
     from cdk_workmail.provider import WorkMailProvider
 
+
+@dataclass(frozen=True)
+class Permission:
+    """Actions on an organization that are granted together, in a policy of their own."""
+
+    id: str
+    actions: tuple[str, ...]
+
+
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonworkmail.html
-WORKMAIL_ACTIONS = [
-    "workmail:RegisterToWorkMail",
-    "workmail:DeregisterFromWorkMail",
-    "workmail:UpdatePrimaryEmailAddress",
-    "workmail:DescribeUser",
-    "workmail:DescribeGroup",
-    "workmail:DescribeResource",
-    "workmail:DescribeEntity",
-    "workmail:DescribeOrganization",
-]
+REGISTRATION = Permission(
+    "Organization",
+    (
+        "workmail:RegisterToWorkMail",
+        "workmail:DeregisterFromWorkMail",
+        "workmail:UpdatePrimaryEmailAddress",
+        "workmail:DescribeUser",
+        "workmail:DescribeGroup",
+        "workmail:DescribeResource",
+        "workmail:DescribeEntity",
+        "workmail:DescribeOrganization",
+    ),
+)
+ALIASES = Permission(
+    "Aliases", ("workmail:ListAliases", "workmail:CreateAlias", "workmail:DeleteAlias")
+)
+USER = Permission(
+    "User",
+    (
+        "workmail:CreateUser",
+        "workmail:UpdateUser",
+        "workmail:DescribeUser",
+        "workmail:DescribeOrganization",
+    ),
+)
+USER_PASSWORD = Permission("UserPassword", ("workmail:ResetPassword",))
+USER_DELETION = Permission("UserDeletion", ("workmail:DeleteUser",))
+GROUP = Permission(
+    "Group",
+    (
+        "workmail:CreateGroup",
+        "workmail:UpdateGroup",
+        "workmail:DescribeGroup",
+        "workmail:DescribeUser",
+        "workmail:DescribeResource",
+        "workmail:DescribeOrganization",
+    ),
+)
+GROUP_MEMBERS = Permission(
+    "GroupMembers",
+    (
+        "workmail:ListGroupMembers",
+        "workmail:AssociateMemberToGroup",
+        "workmail:DisassociateMemberFromGroup",
+    ),
+)
+GROUP_DELETION = Permission("GroupDeletion", ("workmail:DeleteGroup",))
+RESOURCE = Permission(
+    "Resource",
+    (
+        "workmail:CreateResource",
+        "workmail:UpdateResource",
+        "workmail:DescribeResource",
+        "workmail:DescribeUser",
+        "workmail:DescribeGroup",
+        "workmail:DescribeOrganization",
+    ),
+)
+RESOURCE_DELEGATES = Permission(
+    "ResourceDelegates",
+    (
+        "workmail:ListResourceDelegates",
+        "workmail:AssociateDelegateToResource",
+        "workmail:DisassociateDelegateFromResource",
+    ),
+)
+RESOURCE_DELETION = Permission("ResourceDeletion", ("workmail:DeleteResource",))
 EXPORT_ACTIONS = [
     "workmail:StartMailboxExportJob",
     "workmail:DescribeMailboxExportJob",
@@ -54,6 +122,27 @@ class _ExportRole:
     policy: iam.Policy
 
 
+class _Passwords:
+    """The policy that lets the function read passwords, as far as it is known."""
+
+    def __init__(self, policy: iam.Policy, reading: iam.PolicyStatement, through: str) -> None:
+        self.policy = policy
+        self.reading = reading
+        self._through = through
+        self._decrypting: iam.PolicyStatement | None = None
+
+    def decrypt(self, key_arn: str) -> None:
+        if self._decrypting:
+            self._decrypting.add_resources(key_arn)
+            return
+        self._decrypting = iam.PolicyStatement(
+            actions=["kms:Decrypt"],
+            resources=[key_arn],
+            conditions={"StringEquals": {"kms:ViaService": self._through}},
+        )
+        self.policy.add_statements(self._decrypting)
+
+
 class StackPermissions(Construct):
     """One provider's policies for one stack, in that stack.
 
@@ -65,25 +154,49 @@ class StackPermissions(Construct):
         super().__init__(scope, id)
         self._role = provider.role
         self._function_arn = provider.service_token
-        self._by_organization: dict[tuple[str, str | None], CfnResource] = {}
+        self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
+        self._passwords: _Passwords | None = None
         self._stack_policy = self._policy("Stack", self._reading_the_stack())
         # Without its invocation settings the function would be retried after a crash.
         self._stack_policy.node.add_dependency(provider.function)
 
-    def on_organization(self, organization_id: str, region: str | None) -> CfnResource:
-        """The policy that a registration in this organization has to depend on.
+    def on_organization(
+        self, permission: Permission, organization_id: str, region: str | None
+    ) -> CfnResource:
+        """The policy that what needs this permission in the organization has to depend on.
 
         One for each organization: CloudFormation updates a policy in place before it deletes what
         the update removed, but deletes a policy after everything that depended on it. So the last
         registration of an organization can still be deregistered.
+
+        And one for each permission, which never changes: what a resource needs no longer goes
+        after it was updated, and with it the aliases that left its properties, for example.
         """
-        key = (organization_id, region)
+        key = (permission.id, organization_id, region)
         if key not in self._by_organization:
-            self._by_organization[key] = self._make_organization_policy(organization_id, region)
+            self._by_organization[key] = self._make_organization_policy(
+                permission, organization_id, region
+            )
         return self._by_organization[key]
+
+    def on_password(self, secret: secretsmanager.ISecret) -> CfnResource:
+        """The policy that a user with this password has to depend on.
+
+        One for the stack: IAM allows a role 10,240 characters of policies, and a policy for each
+        secret would more than double what each of them takes. It changes in place, because a user
+        that leaves needs its password no more.
+        """
+        arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
+        if self._passwords is None:
+            self._passwords = self._make_passwords(arn)
+        else:
+            self._passwords.reading.add_resources(arn)
+        if secret.encryption_key:
+            self._passwords.decrypt(secret.encryption_key.key_arn)
+        return cast(CfnResource, self._passwords.policy.node.default_child)
 
     def on_export(
         self, export: MailboxExport, organization_id: str, region: str | None
@@ -100,10 +213,12 @@ class StackPermissions(Construct):
             self._by_export[key] = self._make_export_permissions(export, organization_id, region)
         return self._by_export[key]
 
-    def _make_organization_policy(self, organization_id: str, region: str | None) -> CfnResource:
+    def _make_organization_policy(
+        self, permission: Permission, organization_id: str, region: str | None
+    ) -> CfnResource:
         arn = self._organization_arn(organization_id, region)
-        statement = iam.PolicyStatement(actions=WORKMAIL_ACTIONS, resources=[arn])
-        id = f"Organization{self._digest(arn)}"
+        statement = iam.PolicyStatement(actions=[*permission.actions], resources=[arn])
+        id = f"{permission.id}{self._digest(arn)}"
         policy = cast("iam.Policy | None", self.node.try_find_child(id))
         if policy:
             # Attributes of two other stacks can resolve alike here and still differ when deployed.
@@ -112,6 +227,13 @@ class StackPermissions(Construct):
             policy = self._policy(id, [statement])
             policy.node.add_dependency(self._stack_policy)
         return cast(CfnResource, policy.node.default_child)
+
+    def _make_passwords(self, arn: str) -> _Passwords:
+        reading = iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
+        policy = self._policy("Passwords", [reading])
+        policy.node.add_dependency(self._stack_policy)
+        through = f"secretsmanager.{Stack.of(self).region}.amazonaws.com"
+        return _Passwords(policy, reading, through)
 
     def _make_export_permissions(
         self, export: MailboxExport, organization_id: str, region: str | None

@@ -1,4 +1,4 @@
-"""What one stack declares, and what its registrations have in common."""
+"""What one stack declares, and what all that it declares has in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, cast
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource, Stack
+from aws_cdk import Annotations, Stack, Token
 from constructs import Construct
 
 from cdk_workmail._literals import check_region
@@ -15,6 +15,8 @@ from cdk_workmail._permissions import ExportPermissions, StackPermissions, path_
 from cdk_workmail.provider import WorkMailProvider
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
     from cdk_workmail.export import MailboxExport
 
 END_OF_SUPPORT = "@cdk-workmail/end-of-support"
@@ -24,12 +26,12 @@ _EXPORTS_AT_A_TIME = 10
 _ID = "Custom::WorkMail"
 
 
-class StackRegistrations(Construct):
-    """The registrations of one stack; emits nothing itself, and is made on first use."""
+class StackDeclarations(Construct):
+    """All that one stack declares; emits nothing itself, and is made on first use."""
 
     # A walk to the stack and a search in it are three round trips to the CDK's kernel, which
-    # registrations beside each other need not repeat.
-    _of_scope: ClassVar[WeakKeyDictionary[Construct, StackRegistrations]] = WeakKeyDictionary()
+    # constructs beside each other need not repeat.
+    _of_scope: ClassVar[WeakKeyDictionary[Construct, StackDeclarations]] = WeakKeyDictionary()
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack, _ID)
@@ -47,11 +49,11 @@ class StackRegistrations(Construct):
         )
 
     @classmethod
-    def of(cls, scope: Construct) -> StackRegistrations:
+    def of(cls, scope: Construct) -> StackDeclarations:
         found = cls._of_scope.get(scope)
         if found is None:
             stack = Stack.of(scope)
-            found = cast("StackRegistrations | None", stack.node.try_find_child(_ID)) or cls(stack)
+            found = cast("StackDeclarations | None", stack.node.try_find_child(_ID)) or cls(stack)
             cls._of_scope[scope] = found
         return found
 
@@ -62,33 +64,36 @@ class StackRegistrations(Construct):
             self._own_provider = WorkMailProvider(self, "Provider")
         return self._own_provider
 
-    def check_region(self, registration: Construct, organization_region: str | None) -> None:
+    def check_region(self, construct: Construct, organization_region: str | None) -> None:
         """Raises ValueError if the organization cannot be where it is declared to be."""
-        check_region(registration, self._region, organization_region)
+        check_region(construct, self._region, organization_region)
 
-    def declare(self, registration: Construct, what: str, *identity: str) -> None:
-        """Raises ValueError if the same entity or address is declared already; case is ignored."""
-        first = self._declared.setdefault((what, *map(str.casefold, identity)), registration)
-        if first is not registration:
+    def check_password(self, user: Construct, secret: secretsmanager.ISecret) -> None:
+        """Raises ValueError if the function, which is where the stack is, cannot read it."""
+        got, here = secret.env.region, self._region
+        if got != here and not Token.is_unresolved(got) and not Token.is_unresolved(here):
             raise ValueError(
-                f"{registration.node.path}: {what} must be declared once in a stack, "
+                f"{user.node.path}: password must be in the stack's region {here!r}, got "
+                f"{got!r} of {secret.node.path}: the function is there and reads it"
+            )
+
+    def declare(self, construct: Construct, field: str, kind: str, *identity: str) -> None:
+        """Raises ValueError if the same thing of a kind is declared already; case is ignored."""
+        first = self._declared.setdefault((kind, *map(str.casefold, identity)), construct)
+        if first is not construct:
+            raise ValueError(
+                f"{construct.node.path}: {field} must be declared once in a stack, "
                 f"got {identity[-1]!r}, which {first.node.path} declares"
             )
 
-    def permit(
-        self,
-        registration: Construct,
-        provider: WorkMailProvider,
-        organization_id: str,
-        region: str | None,
-    ) -> CfnResource:
-        """The policy for the organization, which registrations in it have to depend on.
+    def permissions(self, construct: Construct, provider: WorkMailProvider) -> StackPermissions:
+        """What the provider may do for this stack.
 
         Raises ValueError if this stack cannot use the provider.
         """
         if provider not in self._permissions:
-            self._permissions[provider] = self._make_permissions(registration, provider)
-        return self._permissions[provider].on_organization(organization_id, region)
+            self._permissions[provider] = self._make_permissions(construct, provider)
+        return self._permissions[provider]
 
     def permit_export(
         self,
@@ -98,14 +103,15 @@ class StackRegistrations(Construct):
         organization_id: str,
         region: str | None,
     ) -> ExportPermissions:
-        """What a registration that `permit` has seen needs besides for being exported.
+        """What a registration needs besides for being exported.
 
         Raises ValueError if the export or the provider does not suit the organization's exports.
         """
         export._check_region(registration, region or self._region)
         provider._serve_exports(registration)
         self._count_export(organization_id, region)
-        return self._permissions[provider].on_export(export, organization_id, region)
+        permissions = self.permissions(registration, provider)
+        return permissions.on_export(export, organization_id, region)
 
     def _count_export(self, organization_id: str, region: str | None) -> None:
         self._exported[organization_id, region] += 1
@@ -120,12 +126,12 @@ class StackRegistrations(Construct):
             )
 
     def _make_permissions(
-        self, registration: Construct, provider: WorkMailProvider
+        self, construct: Construct, provider: WorkMailProvider
     ) -> StackPermissions:
         environment = Stack.of(provider).environment
         if environment != self._environment:
             raise ValueError(
-                f"{registration.node.path}: provider must be in {self._environment} like the "
+                f"{construct.node.path}: provider must be in {self._environment} like the "
                 f"stack, got {provider.node.path} in {environment}: CloudFormation calls "
                 f"functions of its own account and region only"
             )

@@ -107,7 +107,7 @@ class WorkMailProvider(Construct):
             Lambda leaves 100 of them unreserved.
         """
         super().__init__(scope, id)
-        self._registrations = 0
+        self._declared = 0
         timeout = timeout or Duration.minutes(10)
         self._check(memory_size, timeout, reserved_concurrent_executions)
         if log_group and log_retention:
@@ -209,6 +209,6 @@ class _ReservedForARoster:
 
     def produce(self, context: IResolveContext) -> int | None:
         provider = self._provider
-        if provider.node.root in _APPS_WITH_EXPORTS or provider._registrations <= _ROSTER:
+        if provider.node.root in _APPS_WITH_EXPORTS or provider._declared <= _ROSTER:
             return None
         return _RESERVED_FOR_A_ROSTER

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnResource, RemovalPolicy
+from collections.abc import Sequence
+
+from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from cdk_workmail._literals import EMAIL, ENTITY_ID, ORGANIZATION_ID
-from cdk_workmail._stack import StackRegistrations
+from cdk_workmail._declaration import Declaration
+from cdk_workmail._literals import ALIAS, EMAIL, ENTITY_ID
+from cdk_workmail._permissions import ALIASES, REGISTRATION
 from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 
@@ -16,7 +19,7 @@ RESOURCE_TYPE = "Custom::WorkMailRegistration"
 _EXPORT_SERVICE_TIMEOUT = 3600
 
 
-class WorkMailRegistration(Construct):
+class WorkMailRegistration(Declaration):
     """A user, group or resource of an Amazon WorkMail organization, enabled under an address.
 
     Deployed, the entity is enabled and has the address as its primary one. A changed address is
@@ -35,9 +38,6 @@ class WorkMailRegistration(Construct):
     https://docs.aws.amazon.com/workmail/latest/APIReference/API_RegisterToWorkMail.html
     """
 
-    provider: WorkMailProvider
-    """The function that registers this entity."""
-
     def __init__(
         self,
         scope: Construct,
@@ -50,6 +50,8 @@ class WorkMailRegistration(Construct):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         mailbox_export: MailboxExport | None = None,
+        aliases: Sequence[str] | None = None,
+        remove_other_aliases: bool = False,
         provider: WorkMailProvider | None = None,
     ) -> None:
         """Declares that the entity is enabled.
@@ -73,40 +75,46 @@ class WorkMailRegistration(Construct):
             deregistered as with DESTROY.
         :param mailbox_export: Where SNAPSHOT exports to; required with it, and refused without. The
             Region of its bucket and key has to be the organization's: checked here if known.
+        :param aliases: Further addresses that mail to the entity may have, each in a domain of the
+            organization. They are there from then on, and one that leaves this list is removed.
+            Others stay, such as those that somebody else added and the primary addresses that
+            the entity had before. Unless given, aliases are nobody's concern here.
+        :param remove_other_aliases: With True the others are removed too. Mail to an address that
+            the entity had before then comes back to its sender.
         :param provider: The function to use; one of the stack's own unless given.
         """
-        super().__init__(scope, id)
+        super().__init__(
+            scope,
+            id,
+            organization_id=organization_id,
+            organization_region=organization_region,
+            provider=provider,
+        )
         self._check_export(removal_policy, mailbox_export)
-        registrations = StackRegistrations.of(scope)
-        registrations.check_region(self, organization_region)
-        ORGANIZATION_ID.check(self, organization_id)
         if ENTITY_ID.check(self, entity_id):
-            registrations.declare(self, "entity_id", organization_id, entity_id)
+            self._declarations.declare(self, "entity_id", "entity", organization_id, entity_id)
         if EMAIL.check(self, email):
-            registrations.declare(self, "email", email)
-        self.provider = provider or registrations.provider
-        self.provider._registrations += 1
-        policy = registrations.permit(self, self.provider, organization_id, organization_region)
-
+            self._declarations.declare(self, "email", "address", email)
         properties: dict[str, object] = {
-            **self.provider._service_properties,
-            "OrganizationId": organization_id,
             "EntityId": entity_id,
             "Email": email,
             "AdoptExisting": adopt_existing,
         }
-        if organization_region:
-            properties["OrganizationRegion"] = organization_region
-        export = mailbox_export and registrations.permit_export(
+        if aliases is not None:
+            self._check_aliases(email, aliases)
+            properties["Aliases"] = [*aliases]
+        if remove_other_aliases:
+            self._check_removal_of_others(aliases)
+            properties["RemoveOtherAliases"] = True
+        export = mailbox_export and self._declarations.permit_export(
             self, self.provider, mailbox_export, organization_id, organization_region
         )
         if export:
             properties["MailboxExport"] = export.properties
             properties["ServiceTimeout"] = _EXPORT_SERVICE_TIMEOUT
-        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
-        # hatches expect, and a large roster is declared in less time.
-        self._resource = CfnResource(self, "Resource", type=RESOURCE_TYPE, properties=properties)
-        self._resource.add_resource_dependency(policy)
+        self._make_resource(RESOURCE_TYPE, REGISTRATION, properties)
+        if aliases is not None:
+            self._permit(ALIASES)
         if export:
             # CloudFormation's own DeletionPolicy stays Delete: it refuses Snapshot here.
             self._resource.add_resource_dependency(export.policy)
@@ -117,11 +125,6 @@ class WorkMailRegistration(Construct):
     def registration_id(self) -> str:
         """`<organization id>/<canonical entity id>`."""
         return self._resource.ref
-
-    @property
-    def organization_id(self) -> str:
-        """The organization's id."""
-        return self._attribute("OrganizationId")
 
     @property
     def entity_id(self) -> str:
@@ -150,5 +153,23 @@ class WorkMailRegistration(Construct):
                 f"{policy.name if policy else 'none'}: without SNAPSHOT nothing is exported"
             )
 
-    def _attribute(self, name: str) -> str:
-        return self._resource.get_att(name).to_string()
+    def _check_aliases(self, email: str, aliases: Sequence[str]) -> None:
+        for number, alias in enumerate(aliases):
+            if not ALIAS.check(self, alias):
+                continue
+            if alias.casefold() == email.casefold():
+                raise ValueError(
+                    f"{self.node.path}: aliases must be other addresses than email, got {alias!r}"
+                )
+            if alias.casefold() in map(str.casefold, aliases[:number]):
+                raise ValueError(
+                    f"{self.node.path}: aliases must name each address once, got {alias!r} twice"
+                )
+            self._declarations.declare(self, "aliases", "address", alias)
+
+    def _check_removal_of_others(self, aliases: Sequence[str] | None) -> None:
+        if aliases is None:
+            raise ValueError(
+                f"{self.node.path}: remove_other_aliases must come with aliases, got none: give "
+                f"those that stay, [] if there are none"
+            )

@@ -1,0 +1,132 @@
+"""The aliases of registrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aws_cdk import CfnParameter
+from aws_cdk.assertions import Template
+
+from tests.synth.roster import (
+    OTHER_ORGANIZATION,
+    REGISTRATION,
+    new_stack,
+    only,
+    register,
+    resources,
+)
+from tests.synth.test_permissions import POLICY, organizations, statements
+
+ALIAS_ACTIONS = {"workmail:ListAliases", "workmail:CreateAlias", "workmail:DeleteAlias"}
+INFO = "info@example.com"
+
+
+def declared(**options: Any) -> dict[str, Any]:
+    stack = new_stack()
+    register(stack, **options)
+    properties: dict[str, Any] = only(resources(stack, REGISTRATION))["Properties"]
+    return properties
+
+
+def test_the_resource_says_which_aliases_are_declared() -> None:
+    assert declared(aliases=[INFO, "a@example.com"])["Aliases"] == [INFO, "a@example.com"]
+
+
+def test_nothing_is_said_of_aliases_unless_they_are_declared() -> None:
+    assert not {"Aliases", "RemoveOtherAliases"} & declared().keys()
+    assert "RemoveOtherAliases" not in declared(aliases=[INFO])
+
+
+def test_no_aliases_are_something_else_than_none_declared() -> None:
+    properties = declared(aliases=[], remove_other_aliases=True)
+    assert properties["Aliases"] == []
+    assert properties["RemoveOtherAliases"] is True
+
+
+def test_removing_others_without_saying_which_stay_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Alice: remove_other_aliases must come with aliases, got none: ",
+    ):
+        register(new_stack(), remove_other_aliases=True)
+
+
+def test_an_alias_is_checked_like_an_address() -> None:
+    with pytest.raises(ValueError, match=r"^Mail/Alice: aliases must be an address .* got 'info'$"):
+        register(new_stack(), aliases=["info"])
+
+
+def test_the_primary_address_is_no_alias() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Alice: aliases must be other addresses than email, got 'ALICE@example.com'$",
+    ):
+        register(new_stack(), aliases=["ALICE@example.com"])
+
+
+def test_an_alias_is_named_once() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Alice: aliases must name each address once, got 'Info@example.com' twice$",
+    ):
+        register(new_stack(), aliases=[INFO, "b@example.com", "Info@example.com"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "field"),
+    [
+        ({"aliases": [INFO]}, {"aliases": ["Info@example.com"]}, "aliases"),
+        ({"aliases": [INFO]}, {"email": INFO}, "email"),
+        ({"email": INFO}, {"aliases": [INFO]}, "aliases"),
+    ],
+)
+def test_an_address_belongs_to_one_entity(
+    first: dict[str, Any], second: dict[str, Any], field: str
+) -> None:
+    stack = new_stack()
+    register(stack, "Alice", **first)
+    with pytest.raises(
+        ValueError, match=rf"^Mail/Bob: {field} must be declared once .* which Mail/Alice declares$"
+    ):
+        register(stack, "Bob", **second)
+
+
+def test_tokens_are_not_compared() -> None:
+    stack = new_stack()
+    alias = CfnParameter(stack, "Alias").value_as_string
+    register(stack, "Alice", aliases=[alias, alias])
+    register(stack, "Bob", aliases=[alias, f"{alias}@example.com"])
+    (alice, _) = resources(stack, REGISTRATION).values()
+    assert alice["Properties"]["Aliases"] == [{"Ref": "Alias"}] * 2
+
+
+def test_aliases_have_a_permission_of_their_own_in_each_organization() -> None:
+    stack = new_stack()
+    register(stack, "Alice", aliases=[INFO])
+    register(stack, "Bob", aliases=[])
+    register(stack, "Carol", organization_id=OTHER_ORGANIZATION, aliases=["c@example.com"])
+    register(stack, "Dave")
+    granted = [arns for actions, arns in statements(stack) if actions == ALIAS_ACTIONS]
+    assert len(granted) == 2
+    needed = {
+        id: {policy for policy in resource["DependsOn"] if "Aliases" in policy}
+        for id, resource in resources(stack, REGISTRATION).items()
+    }
+    assert [len(policies) for policies in needed.values()] == [1, 1, 1, 0]
+    alice, bob, carol, _ = needed.values()
+    assert alice == bob != carol
+    assert alice | carol <= organizations(stack).keys()
+
+
+def test_what_aliases_add_changes_nothing_that_is_there_without_them() -> None:
+    """A policy that changed when the last alias goes would be changed before it is removed."""
+    without, beside = new_stack(), new_stack()
+    for stack in (without, beside):
+        register(stack, "Bob")
+    register(beside, "Alice", aliases=[INFO])
+    before = Template.from_stack(without).to_json()["Resources"]
+    after = Template.from_stack(beside).to_json()["Resources"]
+    assert before == {id: after[id] for id in before}
+    added = [after[id]["Type"] for id in after.keys() - before.keys()]
+    assert sorted(added) == [POLICY, REGISTRATION]
