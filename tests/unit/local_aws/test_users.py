@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
-from local_aws.workmail import Behaviour, Organization, User, WorkMail, WorkMailError
+from local_aws.workmail import Behaviour, Drop, Organization, User, WorkMail, WorkMailError
 
 from .conftest import Clock, code_of, error_of, register
 
@@ -247,6 +248,31 @@ class TestPasswords:
             call(**given, Name="x")
         call(**given, Name="remote", Role="REMOTE_USER")
         call(**given, Name="single-sign-on", IdentityProviderUserId=IDENTITY)
+
+
+class TestVisibility:
+    def test_calls_by_id_alone_find_a_new_user_later_too(
+        self, client: WorkMailClient, workmail: WorkMail, org: str, clock: Clock
+    ) -> None:
+        workmail.behaviour = Behaviour(visible_after=20)
+        dan = client.create_user(OrganizationId=org, Name="dan", DisplayName="Dan")["UserId"]
+        given = {"OrganizationId": org, "UserId": dan, "Password": PASSWORD}
+        assert code_of(client.reset_password, **given) == "EntityNotFoundException"
+        clock.advance(20)
+        client.reset_password(OrganizationId=org, UserId=dan, Password=PASSWORD)
+
+    def test_a_lost_answer_leaves_a_user_whose_id_only_the_name_tells(
+        self, client: WorkMailClient, workmail: WorkMail, org: str
+    ) -> None:
+        given: dict[str, Any] = {"OrganizationId": org, "DisplayName": "X", "Password": PASSWORD}
+        workmail.faults.add("CreateUser", Drop(after_work=True), entity="dan")
+        client.create_user(**given, Name="eve")
+        with pytest.raises(ConnectionClosedError):
+            client.create_user(**given, Name="dan")
+        assert [call.error_code for call in workmail.calls.of(entity="dan")] == ["NoAnswer"]
+        workmail.calls.clear()
+        assert code_of(client.create_user, **given, Name="dan") == "NameAvailabilityException"
+        assert described(client, org, "dan")["State"] == "DISABLED"
 
 
 class TestDeletion:
