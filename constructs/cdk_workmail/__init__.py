@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from cdk_workmail.export import MailboxExport
+from cdk_workmail.group import WorkMailGroup
 from cdk_workmail.provider import WorkMailProvider
 from cdk_workmail.registration import WorkMailRegistration
+from cdk_workmail.resource import WorkMailResource, WorkMailResourceType
+from cdk_workmail.user import WorkMailUser
 
-__all__ = ["MailboxExport", "WorkMailProvider", "WorkMailRegistration"]
+__all__ = [
+    "MailboxExport",
+    "WorkMailGroup",
+    "WorkMailProvider",
+    "WorkMailRegistration",
+    "WorkMailResource",
+    "WorkMailResourceType",
+    "WorkMailUser",
+]

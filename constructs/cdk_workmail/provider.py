@@ -1,4 +1,4 @@
-"""The function that answers CloudFormation for the registrations."""
+"""The function that answers CloudFormation."""
 
 from __future__ import annotations
 
@@ -38,17 +38,16 @@ def expect_exports(app: IConstruct) -> None:
 
 
 class WorkMailProvider(Construct):
-    """The Lambda function behind the registrations of a stack, with its role and its log.
+    """The Lambda function behind what a stack declares, with its role and its log.
 
-    A registration without `provider` uses a function of its stack's own, made on first use. Make
-    one by hand to choose its settings, or to share it between stacks of one app that are in the
-    same account and region. CloudFormation does not let a deployed resource change its function, so
-    a registration that moves to another provider needs another construct id too; its mailbox is
-    handed over.
+    A construct without `provider` uses a function of its stack's own, made on first use. Make one
+    by hand to choose its settings, or to share it between stacks of one app that are in the same
+    account and region. CloudFormation does not let a deployed resource change its function, so what
+    moves to another provider needs another construct id too; it is handed over.
 
-    The role may do what the declared registrations need and nothing else. Each stack adds its own
-    policies to it, and IAM allows 10,240 characters of these, so a provider serves about a dozen
-    stacks.
+    The role may do what the declarations need and nothing else. Each stack adds its own policies to
+    it, and IAM allows 10,240 characters of these, so a provider serves about a dozen stacks, or the
+    passwords of about 80 users.
 
     Raises ValueError for options that Lambda would refuse, or that leave too little time.
 
@@ -96,9 +95,9 @@ class WorkMailProvider(Construct):
             outlives the stack because it tells which mailboxes were deregistered.
         :param log_retention: How long the function's own log group keeps a line; three months
             unless given. Not together with `log_group`.
-        :param reserved_concurrent_executions: How many registrations are worked on at a time, at
+        :param reserved_concurrent_executions: How many resources are worked on at a time, at
             least 1; the others wait in Lambda's queue, and this wait counts towards the service
-            timeout. Unless given, 5 if more than 8 registrations of the app use the function:
+            timeout. Unless given, 5 if more than 8 resources of the app use the function:
             CloudFormation delivers hundreds of them at once, and of 450 WorkMail throttled 73 %
             of the requests with none reserved, and 4 % with 5, as modelled in docs/benchmarks.md of
             the project. None are reserved for fewer, which need none, nor in an app that has a
@@ -202,7 +201,7 @@ class WorkMailProvider(Construct):
 
 @jsii.implements(INumberProducer)
 class _ReservedForARoster:
-    """Decides when all registrations are declared, also those of other stacks."""
+    """Decides when all resources are declared, also those of other stacks."""
 
     def __init__(self, provider: WorkMailProvider) -> None:
         self._provider = provider

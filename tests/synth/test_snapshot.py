@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +29,7 @@ from tests.synth.roster import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
     REGISTRATION,
+    needed_by,
     new_stack,
     only,
     register,
@@ -73,33 +73,6 @@ def policies(stack: Stack, action: str) -> dict[str, dict[str, Any]]:
         for id, policy in resources(stack, POLICY).items()
         if f'"{action}"' in json.dumps(policy["Properties"]["PolicyDocument"])
     }
-
-
-def needed_by(stack: Stack, id: str) -> set[str]:
-    """All that CloudFormation makes before this resource, and deletes after it."""
-    everything = Template.from_stack(stack).to_json()["Resources"]
-
-    def referred(value: Any) -> Iterator[str]:
-        match value:
-            case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
-                yield name
-            case dict():
-                for item in value.values():
-                    yield from referred(item)
-            case list():
-                for item in value:
-                    yield from referred(item)
-
-    found: set[str] = set()
-    ahead = [id]
-    while ahead:
-        resource = everything[ahead.pop()]
-        depends = resource.get("DependsOn", [])
-        for name in [*([depends] if isinstance(depends, str) else depends), *referred(resource)]:
-            if name in everything and name not in found:
-                found.add(name)
-                ahead.append(name)
-    return found
 
 
 def test_the_resource_says_where_to_export_to_and_has_an_hour() -> None:
