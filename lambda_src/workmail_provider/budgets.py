@@ -19,6 +19,7 @@ class Budget:
 ENTITY_VISIBLE = Budget("entity to appear", 120)
 DOMAIN_VERIFIED = Budget("domain to be verified", 120)
 DIRECTORY_AVAILABLE = Budget("directory to be available", 120)
+ENTITY_DEREGISTERED = Budget("entity to be deregistered", 120)
 STATE_CHANGED = Budget("change to show", 120)
 PERMISSION_PROPAGATED = Budget("permission to take effect", 120, first_pause=1.0)
 SERVICE_RECOVERED = Budget("service to recover", 180, first_pause=0.5)

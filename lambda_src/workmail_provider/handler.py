@@ -19,10 +19,12 @@ Handler = Callable[[Mapping[str, Any], LambdaContext], None]
 
 def _start() -> Handler:
     from workmail_provider.clients import client
+    from workmail_provider.entity_types import ENTITY_TYPES
     from workmail_provider.protocol import CustomResource
     from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 
-    return CustomResource({RESOURCE_TYPE: WorkMailRegistration()}, cache(client))
+    types = {RESOURCE_TYPE: WorkMailRegistration(), **ENTITY_TYPES}
+    return CustomResource(types, cache(client))
 
 
 def _refuse(error: Exception) -> Handler:

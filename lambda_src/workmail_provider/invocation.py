@@ -25,6 +25,8 @@ class Request:
     logical_id: str
     physical_resource_id: str | None
     properties: Mapping[str, Any]
+    # Of an Update. What an update that is rolled back declared never took effect.
+    old_properties: Mapping[str, Any]
 
     @classmethod
     def parse(cls, event: Mapping[str, Any]) -> Request:
@@ -34,7 +36,6 @@ class Request:
                 raise Failure(f"the event has no {name}: invoke this through CloudFormation only")
         if event["RequestType"] not in _REQUEST_TYPES:
             raise Failure(f"request type {event['RequestType']!r} is none of {_REQUEST_TYPES}")
-        properties = event.get("ResourceProperties")
         return cls(
             request_type=event["RequestType"],
             resource_type=event["ResourceType"],
@@ -42,8 +43,13 @@ class Request:
             request_id=event["RequestId"],
             logical_id=event["LogicalResourceId"],
             physical_resource_id=event.get("PhysicalResourceId"),
-            properties=properties if isinstance(properties, Mapping) else {},
+            properties=_mapping(event.get("ResourceProperties")),
+            old_properties=_mapping(event.get("OldResourceProperties")),
         )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def identification(event: Mapping[str, Any]) -> dict[str, str]:

@@ -6,10 +6,11 @@ Nothing here calls AWS. Each rule is one function, and says which decision it is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from workmail_provider.errors import Failure
 
@@ -43,6 +44,8 @@ class Entity:
     state: EntityState
     email: str | None
     enabled_date: datetime | None
+    # All that WorkMail tells of it, by WorkMail's own names.
+    described: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         return f"{self.entity_type.lower()} {self.name} (id {self.entity_id})"
@@ -76,6 +79,9 @@ class Registration:
     adopt_existing: bool
     # Checked with the rest when it is declared, so that a mistake does not wait for the Delete.
     export: Destination | None
+    # None: they are left as they are.
+    aliases: tuple[str, ...] | None = None
+    remove_other_aliases: bool = False
 
 
 @dataclass(frozen=True)

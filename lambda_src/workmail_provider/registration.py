@@ -24,6 +24,7 @@ from workmail_provider.lifecycle import (
     next_step,
 )
 from workmail_provider.ownership import Ownership
+from workmail_provider.properties import boolean, structure, text, text_if_any, texts_if_any
 from workmail_provider.workmail import (
     EntityNotFound,
     NoLongerEnabled,
@@ -68,22 +69,16 @@ class WorkMailRegistration:
 
 
 def parse(properties: Mapping[str, Any]) -> Registration:
-    """The declaration in a request's properties. Raises Failure for one that is missing or wrong.
-
-    CloudFormation sends every value as a string, whatever the template holds.
-    """
-    adopt_existing = properties.get("AdoptExisting", "true")
-    if adopt_existing not in ("true", "false"):
-        raise Failure(
-            f"AdoptExisting is {adopt_existing!r}, allowed are true and false: correct it"
-        )
+    """What a request's properties declare. Raises Failure for what is missing or wrong."""
     return Registration(
-        organization_id=_text(properties, "OrganizationId"),
-        entity_id=_text(properties, "EntityId"),
-        email=_text(properties, "Email"),
-        region=_region(properties),
-        adopt_existing=adopt_existing == "true",
+        organization_id=text(properties, "OrganizationId"),
+        entity_id=text(properties, "EntityId"),
+        email=text(properties, "Email"),
+        region=text_if_any(properties, "OrganizationRegion"),
+        adopt_existing=boolean(properties, "AdoptExisting", "true"),
         export=destination(properties),
+        aliases=texts_if_any(properties, "Aliases"),
+        remove_other_aliases=boolean(properties, "RemoveOtherAliases", "false"),
     )
 
 
@@ -92,32 +87,19 @@ def destination(properties: Mapping[str, Any]) -> Destination | None:
 
     Raises Failure for a declaration that is incomplete.
     """
-    declared = properties.get("MailboxExport")
-    if declared is None:
+    if "MailboxExport" not in properties:
         return None
-    if not isinstance(declared, Mapping):
-        raise Failure(f"MailboxExport is {declared!r}, and must be an object: declare one")
-    maximum_age = _text(declared, "MaximumAge")
+    declared = structure(properties, "MailboxExport")
+    maximum_age = text(declared, "MaximumAge")
     if not maximum_age.isdecimal():
         raise Failure(f"MaximumAge is {maximum_age!r}, and must be a number of seconds: correct it")
     return Destination(
-        role_arn=_text(declared, "RoleArn"),
-        key_arn=_text(declared, "KmsKeyArn"),
-        bucket=_text(declared, "BucketName"),
-        prefix=_text(declared, "Prefix"),
+        role_arn=text(declared, "RoleArn"),
+        key_arn=text(declared, "KmsKeyArn"),
+        bucket=text(declared, "BucketName"),
+        prefix=text(declared, "Prefix"),
         maximum_age=timedelta(seconds=int(maximum_age)),
     )
-
-
-def _text(properties: Mapping[str, Any], name: str) -> str:
-    value = properties.get(name)
-    if not isinstance(value, str) or not value:
-        raise Failure(f"{name} is {value!r}, and must be a text that is not empty: declare it")
-    return value
-
-
-def _region(properties: Mapping[str, Any]) -> str | None:
-    return _text(properties, "OrganizationRegion") if "OrganizationRegion" in properties else None
 
 
 def _outcome(entity: Entity) -> Outcome:
@@ -162,7 +144,10 @@ class _Convergence:
 
     def run(self) -> Entity:
         self._organization.check_literals(self._declared.entity_id, self._declared.email)
-        return self._invocation.patience.persist(self._converge)
+        entity = self._invocation.patience.persist(self._converge)
+        if self._declared.aliases is not None:
+            self._invocation.patience.persist(lambda: self._converge_aliases(entity))
+        return entity
 
     def undo(self, failure: Exception) -> None:
         """A failed Update leaves no stranger enabled.
@@ -207,6 +192,29 @@ class _Convergence:
                 # Only enabling has to show; this one was enabled, and WorkMail took the address.
                 return replace(entity, email=self._declared.email)
             self._asked.add(step)
+
+    def _converge_aliases(self, entity: Entity) -> None:
+        # Few registrations declare any, and the others start without it.
+        from workmail_provider.aliases import Aliases, to_add, to_remove
+
+        declared = self._declared.aliases or ()
+        aliases = Aliases(self._organization, entity)
+        there = aliases.there()
+        for alias in to_add(there, declared):
+            self._record("add alias", alias, entity)
+            aliases.add(alias)
+        removed = to_remove(
+            there,
+            declared,
+            texts_if_any(self._invocation.request.old_properties, "Aliases") or (),
+            entity.email or "",
+            others_too=self._declared.remove_other_aliases,
+        )
+        # What a rolled-back update declared was perhaps there before it.
+        if removed and not _ownership(self._invocation, entity).operation.rolls_back:
+            for alias in removed:
+                self._record("remove alias", alias, entity)
+                aliases.remove(alias)
 
     def _read(self) -> Entity:
         try:
@@ -295,7 +303,9 @@ class _Deregistration:
         self._invocation = invocation
         self._id = registration_id
         self._organization = Organization(
-            invocation.clients("workmail", _region(invocation.request.properties)),
+            invocation.clients(
+                "workmail", text_if_any(invocation.request.properties, "OrganizationRegion")
+            ),
             registration_id.organization_id,
         )
         self._exported: ExportJob | None = None

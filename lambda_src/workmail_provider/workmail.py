@@ -40,7 +40,7 @@ class Organization:
 
     def __init__(self, client: WorkMailClient, organization_id: str) -> None:
         self.client = client
-        self._id = organization_id
+        self.organization_id = organization_id
         self.name = f"organization {organization_id}"
 
     def check_literals(self, entity_id: str, email: str) -> None:
@@ -50,7 +50,7 @@ class Organization:
         neither patterns nor upper lengths by itself.
         """
         for name, shape_name, value in (
-            ("OrganizationId", "OrganizationId", self._id),
+            ("OrganizationId", "OrganizationId", self.organization_id),
             ("EntityId", "EntityIdentifier", entity_id),
             ("Email", "EmailAddress", email),
         ):
@@ -66,14 +66,14 @@ class Organization:
         if entity_id.startswith(_RESOURCE_ID_PREFIX):
             kinds = (EntityType.RESOURCE, EntityType.USER, EntityType.GROUP)
         for kind in kinds:
-            entity = self._describe(kind, entity_id)
+            entity = self.describe(kind, entity_id)
             if entity:
                 return entity
         raise EntityNotFound(entity_id)
 
     def read_again(self, entity: Entity) -> Entity:
         """The entity as it is now. Raises EntityNotFound when it has gone since."""
-        found = self._describe(entity.entity_type, entity.entity_id)
+        found = self.describe(entity.entity_type, entity.entity_id)
         if not found:
             raise EntityNotFound(entity.entity_id)
         return found
@@ -88,7 +88,7 @@ class Organization:
                 Email=email,
             )
         except ServiceError as error:
-            raise self._explained(error, entity, email) from error
+            raise self.explained(error, entity, email) from error
 
     def update_primary_email_address(self, entity: Entity, email: str) -> None:
         """Makes `email` the primary address; the one before stays as an alias."""
@@ -100,7 +100,7 @@ class Organization:
                 Email=email,
             )
         except ServiceError as error:
-            raise self._explained(error, entity, email) from error
+            raise self.explained(error, entity, email) from error
 
     def deregister(self, entity: Entity) -> None:
         """Asks WorkMail to disable the entity, whose mailbox is then kept for 30 days."""
@@ -113,9 +113,10 @@ class Organization:
         except ServiceError as error:
             if error.code == NOT_FOUND:
                 raise EntityNotFound(entity.entity_id) from error
-            raise self._explained(error, entity, entity.email or "") from error
+            raise self.explained(error, entity, entity.email or "") from error
 
-    def _describe(self, kind: EntityType, entity_id: str) -> Entity | None:
+    def describe(self, kind: EntityType, entity_id: str) -> Entity | None:
+        """The entity of this kind with this id or name, None if there is none."""
         operation, method_name, id_name = _DESCRIBE[kind]
         try:
             answer = self.call(operation, getattr(self.client, method_name), **{id_name: entity_id})
@@ -134,20 +135,26 @@ class Organization:
                 "an id: try again, and tell AWS support if it stays"
             )
         return Entity(
-            organization_id=self._id,
+            organization_id=self.organization_id,
             entity_id=canonical_id,
             entity_type=kind,
             name=answer.get("Name", entity_id),
             state=EntityState(answer.get("State", EntityState.DISABLED)),
             email=answer.get("Email"),
             enabled_date=answer.get("EnabledDate"),
+            described=answer,
         )
 
     def call(self, operation: str, method: Any, **parameters: Any) -> Any:
         """The answer of one call about this organization, whose own troubles are told apart."""
         try:
             return call(
-                "workmail", operation, method, self.name, OrganizationId=self._id, **parameters
+                "workmail",
+                operation,
+                method,
+                self.name,
+                OrganizationId=self.organization_id,
+                **parameters,
             )
         except ServiceError as error:
             match error.code:
@@ -179,7 +186,7 @@ class Organization:
                 "DescribeOrganization",
                 self.client.describe_organization,
                 self.name,
-                OrganizationId=self._id,
+                OrganizationId=self.organization_id,
             )
         except ServiceError as further:
             if further.code == "OrganizationNotFoundException":
@@ -196,7 +203,7 @@ class Organization:
             f"{self.name} is not active (state {state}): wait until it is, then deploy again"
         )
 
-    def _explained(self, error: ServiceError, entity: Entity, email: str) -> ProviderError:
+    def explained(self, error: ServiceError, entity: Entity, email: str) -> ProviderError:
         """The sentence for each exception that Register, Update... and Deregister document."""
         domain = email.rpartition("@")[2]
         match error.code:
@@ -214,13 +221,15 @@ class Organization:
                     "WorkMail, then deploy again",
                 )
             case "EntityNotFoundException":
-                return Unsettled(ENTITY_VISIBLE, not_found_sentence(str(entity), self._id))
+                return Unsettled(
+                    ENTITY_VISIBLE, not_found_sentence(str(entity), self.organization_id)
+                )
             # What is true of the entity is read again: it may be just what was wanted.
             case "EntityAlreadyRegisteredException" | "EntityStateException":
                 return Unsettled(
                     STATE_CHANGED,
                     f"WorkMail refuses to change the state of {entity}: look at it in organization "
-                    f"{self._id} ({error.message})",
+                    f"{self.organization_id} ({error.message})",
                 )
             case "UnsupportedOperationException":
                 return Failure(
@@ -243,7 +252,7 @@ class Organization:
                 "DescribeEntity",
                 self.client.describe_entity,
                 self.name,
-                OrganizationId=self._id,
+                OrganizationId=self.organization_id,
                 Email=email,
             )
             if answer["EntityId"] == entity.entity_id:

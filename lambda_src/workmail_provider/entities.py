@@ -1,0 +1,437 @@
+"""Users, groups and resources: they are there as they are declared, and so are who belongs to them.
+
+The same contract as a registration's: what is there is read and compared, and only the difference
+is asked for; nothing is deleted that was handed over or is rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore import xform_name
+
+from workmail_provider.aws import call
+from workmail_provider.budgets import (
+    ENTITY_DEREGISTERED,
+    ENTITY_VISIBLE,
+    SERVICE_RECOVERED,
+    STATE_CHANGED,
+)
+from workmail_provider.entity_kinds import (
+    Declared,
+    DeclaredPeople,
+    Kind,
+    People,
+    PhysicalId,
+    changes,
+    exists,
+    renaming,
+)
+from workmail_provider.errors import Failure, ProviderError, ServiceError, Unsettled
+from workmail_provider.invocation import Invocation, Outcome
+from workmail_provider.lifecycle import Entity, EntityState
+from workmail_provider.ownership import Ownership
+from workmail_provider.properties import text_if_any
+from workmail_provider.workmail import (
+    EntityNotFound,
+    Organization,
+    OrganizationGone,
+    not_found_sentence,
+    unexpected,
+)
+
+
+class EntityResource:
+    """The requests of one of the types. Create and Update are one operation."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def create(self, invocation: Invocation) -> Outcome:
+        return self._converge(invocation, own=None)
+
+    def update(self, invocation: Invocation) -> Outcome:
+        own = PhysicalId.parse(self._kind, invocation.request.physical_resource_id)
+        return self._converge(invocation, own)
+
+    def delete(self, invocation: Invocation) -> Outcome:
+        physical_resource_id = invocation.request.physical_resource_id or ""
+        own = PhysicalId.parse(self._kind, physical_resource_id)
+        if own is None:
+            invocation.journal.decision(
+                "pass over", f"{physical_resource_id!r} is not the id of a {self._kind.word}"
+            )
+        else:
+            _Deletion(invocation, self._kind, own).run()
+        return Outcome(physical_resource_id)
+
+    def _converge(self, invocation: Invocation, own: PhysicalId | None) -> Outcome:
+        declared = Declared.parse(self._kind, invocation.request.properties)
+        entity = _Convergence(invocation, self._kind, declared, own).run()
+        return Outcome(
+            str(_physical_id(self._kind, entity)),
+            {
+                "OrganizationId": entity.organization_id,
+                self._kind.id_name: entity.entity_id,
+                "Name": declared.name,
+            },
+        )
+
+
+def _physical_id(kind: Kind, entity: Entity) -> PhysicalId:
+    return PhysicalId(entity.organization_id, kind.word, entity.entity_id)
+
+
+def _ownership(invocation: Invocation, kind: Kind, entity: Entity) -> Ownership:
+    # WorkMail does not tell when an entity was created: it counts as there before.
+    return Ownership(invocation, str(_physical_id(kind, entity)), lambda operation: True)
+
+
+class _Convergence:
+    """Reads, compares and asks for the difference."""
+
+    def __init__(
+        self, invocation: Invocation, kind: Kind, declared: Declared, own: PhysicalId | None
+    ) -> None:
+        self._invocation = invocation
+        self._kind = kind
+        self._declared = declared
+        self._own = own
+        self._directory = _Directory(
+            Organization(invocation.clients("workmail", declared.region), declared.organization_id),
+            kind,
+            declared.name,
+        )
+        self._created_id: str | None = None
+        self._may_have_created = False
+
+    def run(self) -> Entity:
+        try:
+            return self._invocation.patience.persist(self._converge)
+        except OrganizationGone as error:
+            raise Failure(str(error)) from error
+
+    def _converge(self) -> Entity:
+        entity = self._find()
+        while entity is None:
+            self._create()
+            entity = self._find()
+        self._refuse_somebody_elses(entity)
+        differing = {
+            **renaming(self._kind, entity, self._declared),
+            **changes(self._kind, entity, self._declared.attributes),
+        }
+        if differing:
+            self._record("update", "it is not as declared", entity)
+            self._directory.update(entity, differing)
+        if self._wants_another_password():
+            self._reset_password(entity)
+        self._record("done", "as declared", entity)
+        return entity
+
+    def _find(self) -> Entity | None:
+        """The entity that was created here, else the one that is ours, else the one so named."""
+        if self._created_id:
+            entity = self._directory.describe(self._created_id)
+            if not exists(entity):
+                raise Unsettled(ENTITY_VISIBLE, f"{self._named()} was created and does not show")
+            return entity
+        if self._own and self._own.organization_id == self._declared.organization_id:
+            entity = self._directory.describe(self._own.entity_id)
+            if exists(entity):
+                return entity
+        entity = self._directory.describe(self._declared.name)
+        # Describe finds by id and address too.
+        if entity and exists(entity) and entity.name.casefold() == self._declared.name.casefold():
+            return entity
+        return None
+
+    def _refuse_somebody_elses(self, entity: Entity) -> None:
+        is_ours = self._may_have_created or _physical_id(self._kind, entity) == self._own
+        if self._declared.adopt_existing or is_ours:
+            return
+        if _ownership(self._invocation, self._kind, entity).is_somebody_elses():
+            raise Failure(
+                f"{entity} of organization {entity.organization_id} is there already, not by this "
+                "stack, and adopt_existing is False: set it to True to take it over"
+            )
+
+    def _create(self) -> None:
+        attributes = self._declared.at_creation(self._kind)
+        if self._declared.password_secret_arn:
+            attributes["Password"] = self._password()
+        self._invocation.journal.decision(
+            "create",
+            f"{self._named()} is not there",
+            organization_id=self._declared.organization_id,
+        )
+        try:
+            self._created_id = self._directory.create(attributes, again=self._may_have_created)
+        except Unsettled as error:
+            # After no answer or a broken one, WorkMail may have created it all the same.
+            self._may_have_created |= error.budget is SERVICE_RECOVERED
+            raise
+        self._may_have_created = True
+        organization_id = self._declared.organization_id
+        self._invocation.claim(str(PhysicalId(organization_id, self._kind.word, self._created_id)))
+
+    def _wants_another_password(self) -> bool:
+        """Whether the template's text has changed. After a creation the password is new anyway."""
+        before = self._invocation.request.old_properties.get("ResetPassword")
+        wanted = self._declared.reset_password
+        is_update = self._invocation.request.request_type == "Update"
+        return is_update and self._created_id is None and wanted not in (None, before)
+
+    def _reset_password(self, entity: Entity) -> None:
+        self._record("reset password", "ResetPassword has changed", entity)
+        self._directory.reset_password(entity, self._password())
+
+    def _password(self) -> str:
+        arn = self._declared.password_secret_arn
+        if not arn:
+            raise Failure(f"{self._named()} has no password secret: declare PasswordSecretArn")
+        client = self._invocation.clients("secretsmanager", None)
+        try:
+            answer = call(
+                "secretsmanager", "GetSecretValue", client.get_secret_value, arn, SecretId=arn
+            )
+        except ServiceError as error:
+            raise Failure(
+                f"the password of {self._named()} could not be read from {arn}: look at the secret "
+                f"({error.code})"
+            ) from error
+        password = answer.get("SecretString")
+        if not password:
+            raise Failure(f"{arn} holds no text: put the password of {self._named()} into it")
+        return str(password)
+
+    def _named(self) -> str:
+        return f"{self._kind.word} {self._declared.name}"
+
+    def _record(self, action: str, why: str, entity: Entity) -> None:
+        self._invocation.journal.decision(
+            action, why, organization_id=entity.organization_id, entity_id=entity.entity_id
+        )
+
+
+class PeopleResource:
+    """The requests of the type for a group's members or a resource's delegates.
+
+    They are a resource of their own because an entity may have to be enabled before it can have
+    any, and a registration needs the entity first. Removed, they stay as they are.
+    """
+
+    def __init__(self, kind: Kind, people: People) -> None:
+        self._kind = kind
+        self._people = people
+
+    def create(self, invocation: Invocation) -> Outcome:
+        declared = DeclaredPeople.parse(self._kind, self._people, invocation.request.properties)
+        try:
+            entity = invocation.patience.persist(lambda: self._converge(invocation, declared))
+        except OrganizationGone as error:
+            raise Failure(str(error)) from error
+        return Outcome(f"{_physical_id(self._kind, entity)}/{self._people.plural}")
+
+    def update(self, invocation: Invocation) -> Outcome:
+        return self.create(invocation)
+
+    def delete(self, invocation: Invocation) -> Outcome:
+        invocation.journal.decision("leave", f"the {self._people.plural} stay as they are")
+        return Outcome(invocation.request.physical_resource_id or "")
+
+    def _converge(self, invocation: Invocation, declared: DeclaredPeople) -> Entity:
+        directory = _Directory(
+            Organization(invocation.clients("workmail", declared.region), declared.organization_id),
+            self._kind,
+            declared.entity_id,
+        )
+        entity = directory.describe(declared.entity_id)
+        if entity is None or not exists(entity):
+            raise Unsettled(
+                ENTITY_VISIBLE, not_found_sentence(declared.entity_id, declared.organization_id)
+            )
+
+        def record(action: str, why: str) -> None:
+            invocation.journal.decision(
+                action, why, organization_id=entity.organization_id, entity_id=entity.entity_id
+            )
+
+        if declared.people is not None:
+            self._converge_people(directory, entity, declared.people, record)
+        options = {"BookingOptions": declared.booking_options} if declared.booking_options else {}
+        differing = changes(self._kind, entity, options)
+        if differing:
+            record("update", "its booking options are not as declared")
+            directory.update(entity, differing)
+        record("done", "as declared")
+        return entity
+
+    def _converge_people(
+        self,
+        directory: _Directory,
+        entity: Entity,
+        declared: tuple[str, ...],
+        record: Callable[[str, str], None],
+    ) -> None:
+        there = directory.people(entity, self._people)
+        wanted = {directory.person(self._people, name) for name in declared}
+        for person_id in sorted(wanted - there):
+            record("associate", f"{person_id} is declared as {self._people.word}")
+            directory.associate(entity, self._people, person_id)
+        for person_id in sorted(there - wanted):
+            record("disassociate", f"{person_id} is no declared {self._people.word}")
+            directory.disassociate(entity, self._people, person_id)
+
+
+class _Deletion:
+    """Deletes an entity, unless a rule says that it is to stay."""
+
+    def __init__(self, invocation: Invocation, kind: Kind, own: PhysicalId) -> None:
+        self._invocation = invocation
+        self._kind = kind
+        self._id = own
+        region = text_if_any(invocation.request.properties, "OrganizationRegion")
+        organization = Organization(invocation.clients("workmail", region), own.organization_id)
+        self._directory = _Directory(organization, kind, own.entity_id)
+        self._asked = False
+
+    def run(self) -> None:
+        try:
+            self._record(*self._invocation.patience.persist(self._delete))
+        except OrganizationGone as error:
+            self._record("done", str(error))
+
+    def _delete(self) -> tuple[str, str]:
+        """What was done in the end, and why."""
+        while True:
+            entity = self._directory.describe(self._id.entity_id)
+            if entity is None or entity.state is EntityState.DELETED:
+                return "done", "it is gone"
+            if self._asked:
+                raise Unsettled(
+                    STATE_CHANGED, f"{entity} still reads {entity.state}: look at it in WorkMail"
+                )
+            reason = _ownership(self._invocation, self._kind, entity).reason_to_leave()
+            if reason:
+                return "leave", reason
+            if entity.state is EntityState.ENABLED:
+                raise Unsettled(
+                    ENTITY_DEREGISTERED,
+                    f"{entity} is enabled and is not deleted with its mailbox: remove its "
+                    "registration first, then delete again",
+                )
+            self._record("delete", "it was removed")
+            self._directory.delete(entity)
+            self._asked = True
+
+    def _record(self, action: str, why: str) -> None:
+        self._invocation.journal.decision(
+            action, why, organization_id=self._id.organization_id, entity_id=self._id.entity_id
+        )
+
+
+class _Directory:
+    """What the function asks of WorkMail about one kind of entity in one organization."""
+
+    def __init__(self, organization: Organization, kind: Kind, name: str) -> None:
+        self._organization = organization
+        self._kind = kind
+        self._name = name
+
+    def describe(self, entity_id: str) -> Entity | None:
+        return self._organization.describe(self._kind.entity_type, entity_id)
+
+    def create(self, attributes: Mapping[str, Any], *, again: bool) -> str:
+        """The id of the new entity."""
+        try:
+            answer = self._perform(self._kind.create_operation, Name=self._name, **attributes)
+        except ServiceError as error:
+            if error.code == "NameAvailabilityException" and again:
+                raise Unsettled(
+                    ENTITY_VISIBLE, f"{self._what()} was created and does not show: look at it"
+                ) from error
+            raise self._explained(error) from error
+        return str(answer[self._kind.id_name])
+
+    def update(self, entity: Entity, attributes: Mapping[str, Any]) -> None:
+        self._on(entity, self._kind.update_operation, **attributes)
+
+    def delete(self, entity: Entity) -> None:
+        self._on(entity, self._kind.delete_operation)
+
+    def reset_password(self, entity: Entity, password: str) -> None:
+        self._on(entity, "ResetPassword", Password=password)
+
+    def associate(self, entity: Entity, people: People, person_id: str) -> None:
+        self._on(entity, people.associate_operation, **{people.parameter: person_id})
+
+    def disassociate(self, entity: Entity, people: People, person_id: str) -> None:
+        self._on(entity, people.disassociate_operation, **{people.parameter: person_id})
+
+    def people(self, entity: Entity, people: People) -> set[str]:
+        """The ids of the members or delegates that are there; a deleted one does not count."""
+        found: set[str] = set()
+        token: dict[str, str] = {}
+        while True:
+            page = self._on(entity, people.list_operation, **token)
+            for person in page.get(people.declared_as, []):
+                if person.get("State") != EntityState.DELETED:
+                    found.add(person["Id"])
+            if not page.get("NextToken"):
+                return found
+            token = {"NextToken": page["NextToken"]}
+
+    def person(self, people: People, name_or_id: str) -> str:
+        """The canonical id of a declared member or delegate."""
+        try:
+            return self._organization.find(name_or_id).entity_id
+        except EntityNotFound as error:
+            raise Unsettled(
+                ENTITY_VISIBLE,
+                f"{people.word} "
+                + not_found_sentence(name_or_id, self._organization.organization_id),
+            ) from error
+
+    def _on(self, entity: Entity, operation: str, **parameters: Any) -> Any:
+        try:
+            return self._perform(operation, **{self._kind.id_name: entity.entity_id}, **parameters)
+        except ServiceError as error:
+            raise self._explained(error) from error
+
+    def _perform(self, operation: str, **parameters: Any) -> Any:
+        method = getattr(self._organization.client, xform_name(operation))
+        return self._organization.call(operation, method, **parameters)
+
+    def _explained(self, error: ServiceError) -> ProviderError:
+        what = self._what()
+        match error.code:
+            case "NameAvailabilityException":
+                return Failure(f"the name of {what} is taken: declare another")
+            case "ReservedNameException":
+                return Failure(f"the name of {what} is reserved by WorkMail: declare another")
+            # WorkMail's own words about a password are not for a log.
+            case "InvalidPasswordException":
+                return Failure(
+                    f"WorkMail does not accept the password of {what}: put one into its secret "
+                    "that the organization's password policy allows"
+                )
+            case "InvalidConfigurationException":
+                return Failure(
+                    f"the booking options of {what} contradict each other: correct them "
+                    f"({error.message})"
+                )
+            case "UnsupportedOperationException":
+                return Failure(f"the directory is read-only: change {what} there")
+            case "EntityNotFoundException":
+                return Unsettled(ENTITY_VISIBLE, f"{what}, or who it names, is not there: check it")
+            case "EntityStateException":
+                return Unsettled(
+                    STATE_CHANGED,
+                    f"WorkMail refuses to change {what} in its state: look at it ({error.message})",
+                )
+        return Failure(unexpected(error, what))
+
+    def _what(self) -> str:
+        return f"{self._kind.word} {self._name} of {self._organization.name}"
