@@ -1,0 +1,253 @@
+"""Groups with members, and resources with delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+import pytest
+from aws_cdk import CfnParameter
+
+from cdk_workmail import WorkMailResourceType
+from cdk_workmail._literals import GROUP_NAME, RESOURCE_NAME
+from cdk_workmail.resource import _KIND
+from tests.synth.roster import (
+    GROUP,
+    ORGANIZATION,
+    RESOURCE,
+    USER,
+    declare_group,
+    declare_resource,
+    declare_user,
+    needed_by,
+    new_stack,
+    resources,
+)
+from tests.synth.test_entities import ACTIONS, granted_on, properties_of
+
+Declare = Callable[..., Any]
+
+MEMBERS = {
+    "workmail:ListGroupMembers",
+    "workmail:AssociateMemberToGroup",
+    "workmail:DisassociateMemberFromGroup",
+}
+DELEGATES = {
+    "workmail:ListResourceDelegates",
+    "workmail:AssociateDelegateToResource",
+    "workmail:DisassociateDelegateFromResource",
+}
+OF_BOTH_KINDS = pytest.mark.parametrize(
+    ("declare", "type", "option", "property", "actions"),
+    [
+        (declare_group, GROUP, "members", "Members", MEMBERS),
+        (declare_resource, RESOURCE, "delegates", "Delegates", DELEGATES),
+    ],
+)
+
+
+def add(entity: Any, option: str, entity_id: str) -> None:
+    getattr(entity, f"add_{option.removesuffix('s')}")(entity_id)
+
+
+def described(operation: str, member: str) -> dict[str, Any]:
+    model = botocore.session.get_session().get_service_model("workmail")
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
+    found: dict[str, Any] = shape.members[member].metadata
+    return found
+
+
+def test_a_group_says_what_was_declared_and_nothing_else() -> None:
+    stack = new_stack()
+    provider = declare_group(stack).provider
+    assert properties_of(stack, GROUP) == {
+        "ServiceToken": stack.resolve(provider.service_token),
+        "ServiceTimeout": 630,
+        "OrganizationId": ORGANIZATION,
+        "Name": "team",
+        "AdoptExisting": True,
+        "Attributes": {},
+    }
+
+
+def test_a_resource_says_what_was_declared_and_nothing_else() -> None:
+    stack = new_stack()
+    provider = declare_resource(stack).provider
+    assert properties_of(stack, RESOURCE) == {
+        "ServiceToken": stack.resolve(provider.service_token),
+        "ServiceTimeout": 630,
+        "OrganizationId": ORGANIZATION,
+        "Name": "room",
+        "AdoptExisting": True,
+        "Attributes": {"Type": "ROOM"},
+    }
+
+
+def test_a_group_can_be_hidden() -> None:
+    stack = new_stack()
+    declare_group(stack, hidden_from_global_address_list=True)
+    assert properties_of(stack, GROUP)["Attributes"] == {"HiddenFromGlobalAddressList": True}
+
+
+def test_a_resource_has_attributes_and_booking_options() -> None:
+    stack = new_stack()
+    declare_resource(
+        stack,
+        type=WorkMailResourceType.EQUIPMENT,
+        description="A projector",
+        hidden_from_global_address_list=False,
+        auto_accept_requests=False,
+        auto_decline_recurring_requests=True,
+        auto_decline_conflicting_requests=True,
+    )
+    properties = properties_of(stack, RESOURCE)
+    assert properties["Attributes"] == {
+        "Type": "EQUIPMENT",
+        "Description": "A projector",
+        "HiddenFromGlobalAddressList": False,
+    }
+    assert properties["BookingOptions"] == {
+        "AutoAcceptRequests": False,
+        "AutoDeclineRecurringRequests": True,
+        "AutoDeclineConflictingRequests": True,
+    }
+
+
+def test_booking_options_that_are_not_given_are_left_alone() -> None:
+    stack = new_stack()
+    declare_resource(stack, auto_accept_requests=True)
+    assert properties_of(stack, RESOURCE)["BookingOptions"] == {"AutoAcceptRequests": True}
+
+
+def test_the_types_are_those_of_the_service_model() -> None:
+    assert list(WorkMailResourceType) == described("CreateResource", "Type")["enum"]
+
+
+def test_the_rules_are_those_of_the_service_model() -> None:
+    for rule, operation in ((GROUP_NAME, "CreateGroup"), (RESOURCE_NAME, "CreateResource")):
+        name = described(operation, "Name")
+        assert rule.pattern.pattern == name["pattern"]
+        assert rule.longest == name["max"]
+        assert not rule.accepts("")
+    assert (
+        _KIND.attributes["description"].longest == described("UpdateResource", "Description")["max"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("declare", "option", "value"),
+    [
+        (declare_group, "name", ""),
+        (declare_group, "name", "a" * 257),
+        (declare_group, "name", "two\nlines"),
+        (declare_group, "name", "Ł"),
+        (declare_resource, "name", "a" * 21),
+        (declare_resource, "name", "Board Room"),
+        (declare_resource, "description", "x" * 65),
+    ],
+)
+def test_what_workmail_would_refuse_is_an_error(declare: Declare, option: str, value: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        declare(new_stack(), "It", **{option: value})
+    message = str(refused.value)
+    assert message.startswith(f"Mail/It: {option} must be ")
+    assert message.endswith(f", got {value!r}")
+
+
+@pytest.mark.parametrize(
+    ("declare", "option", "value"),
+    [
+        (declare_group, "name", "A team, of ÿ & $ { }"),
+        (declare_group, "name", "a" * 256),
+        (declare_resource, "name", "a" * 20),
+        (declare_resource, "description", "x" * 64),
+        (declare_resource, "description", ""),
+    ],
+)
+def test_what_workmail_allows_is_allowed(declare: Declare, option: str, value: str) -> None:
+    declare(new_stack(), "It", **{option: value})
+
+
+def test_a_group_whose_name_is_a_token_is_not_taken_for_a_literal() -> None:
+    """Each of its characters is one that a group's name may have."""
+    stack = new_stack()
+    name = CfnParameter(stack, "Name").value_as_string
+    declare_group(stack, "One", name=name)
+    declare_group(stack, "Two", name=name)
+
+
+@OF_BOTH_KINDS
+def test_others_belong_to_it_exactly_as_declared_or_are_left_alone(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    declare(stack, "Alone")
+    declare(stack, "Nobody", **{option: []})
+    declare(stack, "Two", **{option: ["alice", "bob"]})
+    alone, nobody, two = (each["Properties"] for each in resources(stack, type).values())
+    assert property not in alone
+    assert nobody[property] == []
+    assert two[property] == ["alice", "bob"]
+
+
+@OF_BOTH_KINDS
+def test_others_are_added_as_long_as_the_stack_is_declared(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    entity = declare(stack)
+    user = declare_user(stack)
+    add(entity, option, user.user_id)
+    add(entity, option, "bob")
+    (alice,) = resources(stack, USER)
+    assert properties_of(stack, type)[property] == [{"Fn::GetAtt": [alice, "UserId"]}, "bob"]
+
+
+@OF_BOTH_KINDS
+def test_others_need_a_permission_of_their_own(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    without, given, added = new_stack(), new_stack(), new_stack()
+    declare(without)
+    declare(given, **{option: []})
+    add(declare(added), option, "alice")
+    assert granted_on(without) == [ACTIONS[type]]
+    for stack in (given, added):
+        assert granted_on(stack) == [ACTIONS[type], actions]
+        ((id, resource),) = resources(stack, type).items()
+        assert len(resource["DependsOn"]) == 2
+        assert set(resource["DependsOn"]) <= needed_by(stack, id)
+
+
+@OF_BOTH_KINDS
+def test_those_who_belong_to_it_are_there_before_it(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    declare(stack, **{option: [declare_user(stack).user_id]})
+    (user,), (entity,) = resources(stack, USER), resources(stack, type)
+    assert user in needed_by(stack, entity)
+
+
+@OF_BOTH_KINDS
+def test_ids_are_checked_and_named_once(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    with pytest.raises(ValueError, match=rf"^Mail/It: {option} must be 1 to 256 .*got 'a b'$"):
+        declare(new_stack(), "It", **{option: ["a b"]})
+    again = rf"^Mail/It: {option} must name each entity once, got 'ALICE' twice$"
+    with pytest.raises(ValueError, match=again):
+        declare(new_stack(), "It", **{option: ["alice", "bob", "ALICE"]})
+    with pytest.raises(ValueError, match=again):
+        add(declare(new_stack(), "It", **{option: ["alice"]}), option, "ALICE")
+
+
+@OF_BOTH_KINDS
+def test_what_was_given_is_not_changed_by_what_is_added(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    given = ["alice"]
+    add(declare(new_stack(), **{option: given}), option, "bob")
+    assert given == ["alice"]
