@@ -11,7 +11,13 @@ from aws_cdk import RemovalPolicy
 from aws_cdk.assertions import Template
 
 from cdk_workmail import MailboxExport
-from tests.synth.roster import new_stack, register
+from tests.synth.roster import (
+    declare_group,
+    declare_resource,
+    declare_user,
+    new_stack,
+    register,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
 
@@ -41,6 +47,25 @@ def test_the_documented_policies_of_exports_are_those_of_the_template() -> None:
         "Policies": inline["PolicyDocument"]["Statement"],
     }
     assert_documented("export role", readable(shown))
+
+
+def test_the_documented_policies_of_entities_are_those_of_the_template() -> None:
+    """`make documents` writes them anew."""
+    plain, stack = new_stack(), new_stack()
+    for each in (plain, stack):
+        register(each, "Bob")
+    declare_user(stack, reset_password="1", removal_policy=RemovalPolicy.DESTROY)
+    declare_group(stack, members=["bob"], removal_policy=RemovalPolicy.DESTROY)
+    declare_resource(stack, delegates=["bob"], removal_policy=RemovalPolicy.DESTROY)
+    register(stack, "Carol", aliases=[])
+    before = Template.from_stack(plain).to_json()["Resources"]
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    added = statements({id: resources[id] for id in resources.keys() - before.keys()})
+    (organization,) = {each["Resource"] for each in added if ":organization/" in each["Resource"]}
+    secrets = [each for each in added if each["Resource"] != organization]
+    assert_documented("secret policy", secrets)
+    allowed = [each["Action"] for each in added if each["Resource"] == organization]
+    assert_documented("entity actions", allowed)
 
 
 def statements(resources: dict[str, Any]) -> list[Any]:
