@@ -402,7 +402,13 @@ class _Directory:
 
     def _perform(self, operation: str, **parameters: Any) -> Any:
         method = getattr(self._organization.client, xform_name(operation))
-        return self._organization.call(operation, method, **parameters)
+        try:
+            return self._organization.call(operation, method, **parameters)
+        except ServiceError as error:
+            if "Password" not in parameters:
+                raise
+            # WorkMail's own words may quote it.
+            raise ServiceError(error.operation, error.code, "") from None
 
     def _explained(self, error: ServiceError) -> ProviderError:
         what = self._what()
@@ -411,7 +417,6 @@ class _Directory:
                 return Failure(f"the name of {what} is taken: declare another")
             case "ReservedNameException":
                 return Failure(f"the name of {what} is reserved by WorkMail: declare another")
-            # WorkMail's own words about a password are not for a log.
             case "InvalidPasswordException":
                 return Failure(
                     f"WorkMail does not accept the password of {what}: put one into its secret "

@@ -16,6 +16,7 @@ from botocore.model import ServiceModel
 
 from local_aws.workmail import NoAnswer, WorkMail, WorkMailError
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, STACK_ID, event
+from workmail_provider.entity_types import ENTITY_TYPES
 from workmail_provider.protocol import CustomResource
 from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 from workmail_provider.waiting import Clock
@@ -143,6 +144,18 @@ class LambdaClient:
         return {"StatusCode": 202}
 
 
+class SecretsManagerClient:
+    """A boto3 client of a Secrets Manager that holds these texts."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = secrets
+
+    def get_secret_value(self, SecretId: str) -> dict[str, Any]:
+        if SecretId not in self._secrets:
+            raise client_error("GetSecretValue", "ResourceNotFoundException", "no such secret")
+        return {"SecretString": self._secrets[SecretId]}
+
+
 @dataclass
 class WorldContext:
     """Lambda's context object in the world's time."""
@@ -178,10 +191,11 @@ class World:
         self.queue: list[dict[str, Any]] = []
         self.invoke_errors: list[Exception] = []
         self.invocations = 0
+        self.secrets: dict[str, str] = {}
         # What happens instead when the function sleeps for so many seconds.
         self.on_sleep: Callable[[float], None] | None = None
         self.provider = CustomResource(
-            {RESOURCE_TYPE: WorkMailRegistration()},
+            {RESOURCE_TYPE: WorkMailRegistration(), **ENTITY_TYPES},
             self._client,
             Clock(
                 now=lambda: self.now,
@@ -235,16 +249,21 @@ class World:
         *,
         logical_id: str = "Alice",
         request_id: str = "request-1",
+        resource_type: str = RESOURCE_TYPE,
+        before: Mapping[str, Any] | None = None,
         **properties: Any,
     ) -> dict[str, Any]:
-        """One event of CloudFormation."""
+        """One event of CloudFormation; `before` has the old properties of an Update."""
         request = event(
             request_type,
             LogicalResourceId=logical_id,
             PhysicalResourceId=physical_id,
             RequestId=request_id,
+            ResourceType=resource_type,
+            OldResourceProperties=before,
         )
-        request["ResourceProperties"] = {**request["ResourceProperties"], **properties}
+        registration = request["ResourceProperties"] if resource_type == RESOURCE_TYPE else {}
+        request["ResourceProperties"] = {**registration, **properties}
         return request
 
     def invoke(self, seconds: float) -> None:
@@ -260,6 +279,8 @@ class World:
     def _client(self, service: str, region: str | None) -> Any:
         if service == "workmail":
             return WorkMailClient(self.workmail, region or "us-east-1")
+        if service == "secretsmanager":
+            return SecretsManagerClient(self.secrets)
         if service == "lambda":
             return LambdaClient(self.queue, self.invoke_errors)
         assert (service, region) == ("cloudformation", None)

@@ -1,0 +1,448 @@
+"""Users, groups and resources, rule by rule, against the local WorkMail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local_aws.workmail import Behaviour, Drop, Failure, User
+from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
+from tests.unit.provider.world import World
+from workmail_provider.answer import NEVER_CREATED
+
+USER = "Custom::WorkMailUser"
+GROUP = "Custom::WorkMailGroup"
+MEMBERS = "Custom::WorkMailGroupMembers"
+RESOURCE = "Custom::WorkMailResource"
+DELEGATES = "Custom::WorkMailResourceDelegates"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:dora-AbCdEf"
+PASSWORD = "Correct-Horse-9-Battery"
+NAMES = {USER: "dora", GROUP: "sales", RESOURCE: "beamer"}
+WORDS = {USER: "user", GROUP: "group", RESOURCE: "resource"}
+DORA = {"DisplayName": "Dora", "HiddenFromGlobalAddressList": "true", "JobTitle": "Explorer"}
+every_kind = pytest.mark.parametrize("kind", [USER, GROUP, RESOURCE])
+
+
+class Directory(World):
+    """An organization in which dora, the sales group and the beamer are not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets[SECRET_ARN] = PASSWORD
+
+    def declare(self, kind: str, physical_id: str | None = None, **changes: Any) -> dict[str, Any]:
+        """Create, or with a physical id Update."""
+        given: dict[str, Any] = {"OrganizationId": ORGANIZATION_ID}
+        if kind in NAMES:
+            given["Name"] = NAMES[kind]
+        if kind == USER:
+            given["Attributes"] = {"DisplayName": "Dora"}
+        if kind == RESOURCE:
+            given["Attributes"] = {"Type": "EQUIPMENT"}
+        request_type = "Update" if physical_id else "Create"
+        return self.send(request_type, physical_id, resource_type=kind, **{**given, **changes})
+
+    def remove(self, kind: str, physical_id: str) -> dict[str, Any]:
+        return self.send("Delete", physical_id, resource_type=kind, OrganizationId=ORGANIZATION_ID)
+
+    def named(self, name: str) -> Any:
+        return self.organization.entity(name)
+
+    def has(self, name: str) -> bool:
+        names = {
+            entity.name
+            for entity in self.organization.entities.values()
+            if entity.state != "DELETED"
+        }
+        return name in names
+
+
+@pytest.fixture
+def world() -> Directory:
+    return Directory()
+
+
+class TestCreating:
+    @every_kind
+    def test_what_is_not_there_is_created(self, world: Directory, kind: str) -> None:
+        answer = world.declare(kind)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        entity = world.named(NAMES[kind])
+        assert answer["PhysicalResourceId"] == (
+            f"{ORGANIZATION_ID}/{WORDS[kind]}/{entity.entity_id}"
+        )
+        assert answer["Data"] == {
+            "OrganizationId": ORGANIZATION_ID,
+            f"{WORDS[kind].title()}Id": entity.entity_id,
+            "Name": NAMES[kind],
+        }
+
+    @every_kind
+    def test_what_is_there_is_taken_over(self, world: Directory, kind: str) -> None:
+        first = world.declare(kind)
+        world.workmail.calls.clear()
+        assert world.declare(kind)["PhysicalResourceId"] == first["PhysicalResourceId"]
+        assert not [name for name in world.operations if not name.startswith("Describe")]
+
+    @every_kind
+    def test_adopt_existing_false_refuses_what_is_there(self, world: Directory, kind: str) -> None:
+        world.declare(kind)
+        answer = world.declare(kind, AdoptExisting="false")
+        assert answer["Status"] == "FAILED"
+        assert "adopt_existing" in answer["Reason"]
+        assert answer["PhysicalResourceId"] == NEVER_CREATED
+
+    @every_kind
+    def test_a_renamed_construct_is_not_somebody_else(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.stack.resources["Before"] = (own, "CREATE_COMPLETE")
+        assert world.declare(kind, AdoptExisting="false")["PhysicalResourceId"] == own
+
+    @every_kind
+    def test_what_shows_late_is_waited_for(self, world: Directory, kind: str) -> None:
+        world.workmail.behaviour = Behaviour(visible_after=20)
+        assert world.declare(kind)["Status"] == "SUCCESS"
+        assert len(world.workmail.calls.of(f"Create{WORDS[kind].title()}")) == 1
+
+    @every_kind
+    def test_a_creation_without_an_answer_is_not_done_twice(
+        self, world: Directory, kind: str
+    ) -> None:
+        world.workmail.faults.add(f"Create{WORDS[kind].title()}", Drop(after_work=True))
+        assert world.declare(kind, AdoptExisting="false")["Status"] == "SUCCESS"
+
+    def test_a_creation_that_fails_later_names_what_it_left_behind(self, world: Directory) -> None:
+        world.workmail.faults.add("UpdateUser", Failure("InvalidParameterException"), times=None)
+        answer = world.declare(USER, Attributes=DORA)
+        assert answer["Status"] == "FAILED"
+        user = world.named("dora")
+        assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/user/{user.entity_id}"
+
+    def test_a_new_user_has_all_that_is_declared(self, world: Directory) -> None:
+        world.declare(USER, Attributes=DORA)
+        user = world.named("dora")
+        assert user.hidden
+        assert user.attributes["JobTitle"] == "Explorer"
+
+    @every_kind
+    def test_a_taken_name_is_told(self, world: Directory, kind: str) -> None:
+        operation = f"Create{WORDS[kind].title()}"
+        world.workmail.faults.add(operation, Failure("NameAvailabilityException"))
+        answer = world.declare(kind)
+        assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {NAMES[kind]} ")
+
+
+class TestPasswords:
+    def test_a_new_user_has_the_password_of_the_secret(self, world: Directory) -> None:
+        world.declare(USER, PasswordSecretArn=SECRET_ARN)
+        user = world.named("dora")
+        assert isinstance(user, User)
+        assert user.has_password(PASSWORD)
+
+    def test_one_that_is_there_keeps_its_own(self, world: Directory) -> None:
+        world.declare(USER)
+        world.declare(USER, PasswordSecretArn=SECRET_ARN)
+        assert not world.named("dora").has_password(PASSWORD)
+
+    def test_another_secret_resets_nothing(self, world: Directory) -> None:
+        own = world.declare(USER, PasswordSecretArn=SECRET_ARN)["PhysicalResourceId"]
+        world.secrets[SECRET_ARN] = "Another-Horse-8-Battery"
+        world.declare(USER, own, PasswordSecretArn=SECRET_ARN)
+        assert world.named("dora").has_password(PASSWORD)
+
+    def test_it_is_reset_when_that_is_asked_for(self, world: Directory) -> None:
+        own = world.declare(USER, PasswordSecretArn=SECRET_ARN)["PhysicalResourceId"]
+        world.secrets[SECRET_ARN] = "Another-Horse-8-Battery"
+        asked = {"PasswordSecretArn": SECRET_ARN, "ResetPassword": "2"}
+        world.declare(USER, own, before={"ResetPassword": "1"}, **asked)
+        assert world.named("dora").has_password("Another-Horse-8-Battery")
+        world.workmail.calls.clear()
+        world.declare(USER, own, before=asked, **asked)
+        assert "ResetPassword" not in world.operations
+
+    @pytest.mark.parametrize(
+        "code", ["InvalidPasswordException", "InvalidParameterException", "Surprising"]
+    )
+    def test_it_is_in_no_log_error_or_answer(
+        self, world: Directory, code: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.workmail.faults.add("CreateUser", Failure(code, message=f"bad: {PASSWORD}"))
+        world.declare(USER, PasswordSecretArn=SECRET_ARN)
+        world.declare(USER, PasswordSecretArn=SECRET_ARN)
+        told = capsys.readouterr()
+        assert PASSWORD not in told.out + told.err
+        assert PASSWORD.encode() not in b"".join(world.bodies)
+
+    def test_a_secret_that_cannot_be_read_is_told(self, world: Directory) -> None:
+        answer = world.declare(
+            USER, PasswordSecretArn="arn:aws:secretsmanager:us-east-1:0:secret:x"
+        )
+        assert answer["Status"] == "FAILED"
+        assert "look at the secret" in answer["Reason"]
+        assert not world.has("dora")
+
+
+class TestUpdating:
+    @every_kind
+    def test_nothing_is_asked_for_that_is_as_declared(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        assert world.declare(kind, own)["PhysicalResourceId"] == own
+        assert world.operations == [f"Describe{WORDS[kind].title()}"]
+
+    @pytest.mark.parametrize("clears", [False, True])
+    def test_an_update_keeps_what_is_not_declared(self, world: Directory, clears: bool) -> None:
+        own = world.declare(USER, Attributes=DORA)["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(update_clears_what_is_left_out=clears)
+        world.declare(USER, own, Attributes={"DisplayName": "Dora M."})
+        user = world.named("dora")
+        assert user.attributes["DisplayName"] == "Dora M."
+        assert user.attributes["JobTitle"] == "Explorer"
+        assert user.hidden
+
+    @pytest.mark.parametrize("kind", [USER, GROUP])
+    def test_a_changed_name_is_refused_with_an_explanation(
+        self, world: Directory, kind: str
+    ) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        answer = world.declare(kind, own, Name="another")
+        assert answer["Status"] == "FAILED"
+        assert "does not rename" in answer["Reason"]
+        assert answer["PhysicalResourceId"] == own
+        assert not [name for name in world.operations if not name.startswith("Describe")]
+
+    def test_a_resource_is_renamed_in_place(self, world: Directory) -> None:
+        own = world.declare(RESOURCE)["PhysicalResourceId"]
+        assert world.declare(RESOURCE, own, Name="projector")["PhysicalResourceId"] == own
+        assert world.has("projector")
+        assert not world.has("beamer")
+
+    @every_kind
+    def test_what_somebody_deleted_is_made_again(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.named(NAMES[kind]).delete()
+        answer = world.declare(kind, own)
+        assert answer["Status"] == "SUCCESS"
+        assert answer["PhysicalResourceId"] != own
+
+
+class TestDeleting:
+    @every_kind
+    def test_what_is_removed_is_deleted(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert not world.has(NAMES[kind])
+
+    @every_kind
+    def test_what_is_enabled_is_not_deleted_with_its_mailbox(
+        self, world: Directory, kind: str
+    ) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.enable(NAMES[kind], f"{NAMES[kind]}@example.com", ago=0)
+        answer = world.remove(kind, own)
+        assert answer["Status"] == "FAILED"
+        assert "remove its registration first" in answer["Reason"]
+        assert world.named(NAMES[kind]).state == "ENABLED"
+
+    def test_a_registration_that_is_leaving_is_waited_for(self, world: Directory) -> None:
+        own = world.declare(USER)["PhysicalResourceId"]
+        world.enable("dora", "dora@example.com", ago=0)
+
+        def deregister(seconds: float) -> None:
+            world.now += seconds
+            if world.named("dora").state == "ENABLED":
+                world.workmail.perform(
+                    "DeregisterFromWorkMail",
+                    {"OrganizationId": ORGANIZATION_ID, "EntityId": own.rpartition("/")[2]},
+                )
+
+        world.on_sleep = deregister
+        assert world.remove(USER, own)["Status"] == "SUCCESS"
+        assert not world.has("dora")
+
+    @every_kind
+    def test_what_was_handed_over_stays(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.stack.resources["Other"] = (own, "CREATE_COMPLETE")
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert world.has(NAMES[kind])
+
+    @every_kind
+    def test_what_is_rolled_back_stays(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.stack.status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert world.has(NAMES[kind])
+
+    @every_kind
+    def test_a_late_delete_touches_nothing(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.stack.status = "UPDATE_COMPLETE"
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert world.has(NAMES[kind])
+
+    @every_kind
+    def test_what_is_gone_is_done(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.named(NAMES[kind]).delete()
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+
+    @every_kind
+    @pytest.mark.parametrize(
+        "physical_id", [NEVER_CREATED, "Mail-Dora-1A2B3C", f"{ORGANIZATION_ID}/dora"]
+    )
+    def test_an_id_that_is_not_one_of_ours_touches_nothing(
+        self, world: Directory, kind: str, physical_id: str
+    ) -> None:
+        assert world.remove(kind, physical_id)["Status"] == "SUCCESS"
+        assert world.operations == []
+
+    def test_the_id_of_another_kind_touches_nothing(self, world: Directory) -> None:
+        own = world.declare(USER)["PhysicalResourceId"]
+        assert world.remove(GROUP, own)["Status"] == "SUCCESS"
+        assert world.has("dora")
+
+    @every_kind
+    def test_a_stack_that_cannot_be_read_fails_the_delete(
+        self, world: Directory, kind: str
+    ) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.stack_errors.append(ValueError("no stack"))
+        assert world.remove(kind, own)["Status"] == "FAILED"
+        assert world.has(NAMES[kind])
+
+
+class TestPeople:
+    @pytest.fixture
+    def team(self, world: Directory) -> str:
+        for name in ("alice", "bob", "team", "board-room"):
+            world.enable(name, f"{name}@example.com")
+        team: str = world.team.entity_id
+        return team
+
+    def test_members_are_those_that_are_declared(self, world: Directory, team: str) -> None:
+        first = world.declare(MEMBERS, GroupId=team, Members=["alice"])
+        assert first["PhysicalResourceId"] == f"{ORGANIZATION_ID}/group/{team}/members"
+        assert world.team.members == [world.alice.entity_id]
+        own = first["PhysicalResourceId"]
+        world.declare(MEMBERS, own, GroupId=team, Members=[world.bob.entity_id])
+        assert world.team.members == [world.bob.entity_id]
+
+    def test_a_member_by_name_and_id_is_one(self, world: Directory, team: str) -> None:
+        members = ["alice", world.alice.entity_id]
+        world.declare(MEMBERS, GroupId=team, Members=members)
+        assert len(world.workmail.calls.of("AssociateMemberToGroup")) == 1
+
+    def test_a_member_that_is_not_there_is_told(self, world: Directory, team: str) -> None:
+        answer = world.declare(MEMBERS, GroupId=team, Members=["nobody"])
+        assert answer["Status"] == "FAILED"
+        assert "member nobody is not in organization" in answer["Reason"]
+
+    def test_removed_members_stay(self, world: Directory, team: str) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        assert world.remove(MEMBERS, own)["Status"] == "SUCCESS"
+        assert world.operations == []
+
+    def test_a_room_that_asks_its_delegate(self, world: Directory, team: str) -> None:
+        answer = world.declare(
+            DELEGATES,
+            ResourceId=world.room.entity_id,
+            Delegates=["alice"],
+            BookingOptions={"AutoAcceptRequests": "false"},
+        )
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.room.delegates == [world.alice.entity_id]
+        assert world.room.booking_options == {
+            "AutoAcceptRequests": False,
+            "AutoDeclineRecurringRequests": False,
+            "AutoDeclineConflictingRequests": True,
+        }
+
+    def test_delegates_that_are_not_declared_are_left_alone(
+        self, world: Directory, team: str
+    ) -> None:
+        room = world.room.entity_id
+        world.declare(DELEGATES, ResourceId=room, Delegates=["alice"])
+        options = {"AutoDeclineRecurringRequests": "true"}
+        world.declare(DELEGATES, ResourceId=room, BookingOptions=options)
+        assert world.room.delegates == [world.alice.entity_id]
+        assert world.room.booking_options["AutoDeclineRecurringRequests"]
+
+
+class TestAliases:
+    def test_declared_aliases_are_there(self, world: Directory) -> None:
+        answer = world.send("Create", Aliases=["a@example.com", "b@example.com"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert sorted(world.alice.aliases) == ["a@example.com", "b@example.com"]
+
+    def test_nothing_is_asked_for_where_they_are(self, world: Directory) -> None:
+        own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        world.send("Update", own, Aliases=["A@example.com"])
+        assert world.operations == ["DescribeUser", "ListAliases"]
+
+    def test_without_a_declaration_they_are_not_looked_at(self, world: Directory) -> None:
+        world.send("Create")
+        assert "ListAliases" not in world.operations
+
+    def test_one_that_leaves_the_declaration_is_removed(self, world: Directory) -> None:
+        before: dict[str, Any] = {"Aliases": ["a@example.com", "b@example.com"]}
+        own = world.send("Create", **before)["PhysicalResourceId"]
+        world.send("Update", own, before=before, Aliases=["b@example.com"])
+        assert world.alice.aliases == ["b@example.com"]
+
+    def test_what_an_address_change_left_behind_stays(self, world: Directory) -> None:
+        own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]
+        before: dict[str, Any] = {"Aliases": ["a@example.com"]}
+        changed: dict[str, Any] = {"Email": "alice.liddell@example.com", **before}
+        world.send("Update", own, before=before, **changed)
+        world.send("Update", own, before=changed, **changed)
+        assert sorted(world.alice.aliases) == ["a@example.com", "alice@example.com"]
+
+    def test_it_is_removed_when_that_is_said(self, world: Directory) -> None:
+        own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]
+        world.send(
+            "Update",
+            own,
+            Email="alice.liddell@example.com",
+            Aliases=["a@example.com"],
+            RemoveOtherAliases="true",
+        )
+        assert world.alice.aliases == ["a@example.com"]
+
+    def test_a_rollback_removes_none(self, world: Directory) -> None:
+        own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        world.send("Update", own, before={"Aliases": ["a@example.com"]}, Aliases=[])
+        assert world.alice.aliases == ["a@example.com"]
+
+    def test_one_of_somebody_else_is_told(self, world: Directory) -> None:
+        world.enable("bob", "bob@example.com")
+        answer = world.send("Create", Aliases=["bob@example.com"])
+        assert answer["Status"] == "FAILED"
+        assert "bob@example.com already belongs to user bob" in answer["Reason"]
+
+    def test_too_many_fail_at_once(self, world: Directory) -> None:
+        world.workmail.faults.add("CreateAlias", Failure("LimitExceededException"))
+        began = world.now
+        answer = world.send("Create", Aliases=["a@example.com"])
+        assert "declare fewer" in answer["Reason"]
+        assert world.now - began < 1
+
+
+def test_what_is_wrong_in_the_declaration_is_told(world: Directory) -> None:
+    for changes, told in (
+        ({"Name": ""}, "Name is ''"),
+        ({"Attributes": "Dora"}, "Attributes is 'Dora'"),
+        ({"Attributes": {"HiddenFromGlobalAddressList": "maybe"}}, "allowed are true and false"),
+    ):
+        answer = world.declare(USER, **changes)
+        assert answer["Status"] == "FAILED"
+        assert told in answer["Reason"]
+    answer = world.declare(MEMBERS, GroupId=world.team.entity_id, Members="alice")
+    assert "must be a list" in answer["Reason"]
+    assert json.loads(world.bodies[-1])["PhysicalResourceId"] == NEVER_CREATED
