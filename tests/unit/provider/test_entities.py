@@ -100,6 +100,12 @@ class TestCreating:
         world.stack.resources["Before"] = (own, "CREATE_COMPLETE")
         assert world.declare(kind, AdoptExisting="false")["PhysicalResourceId"] == own
 
+    def test_who_only_has_the_name_as_an_address_is_another_one(self, world: Directory) -> None:
+        world.enable("alice", "dora@example.com")
+        answer = world.declare(USER, Name="dora@example.com", AdoptExisting="false")
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["Data"]["UserId"] != world.alice.entity_id
+
     @every_kind
     def test_what_shows_late_is_waited_for(self, world: Directory, kind: str) -> None:
         world.workmail.behaviour = Behaviour(visible_after=20)
@@ -341,6 +347,12 @@ class TestPeople:
         assert answer["Status"] == "FAILED"
         assert "member nobody is not in organization" in answer["Reason"]
 
+    def test_a_deleted_member_is_none(self, world: Directory, team: str) -> None:
+        world.declare(MEMBERS, GroupId=team, Members=["alice", "bob"])
+        world.alice.delete()
+        world.declare(MEMBERS, GroupId=team, Members=["bob"])
+        assert world.workmail.calls.of("DisassociateMemberFromGroup") == []
+
     def test_removed_members_stay(self, world: Directory, team: str) -> None:
         own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
         world.workmail.calls.clear()
@@ -413,6 +425,11 @@ class TestAliases:
             RemoveOtherAliases="true",
         )
         assert world.alice.aliases == ["a@example.com"]
+
+    def test_the_primary_address_is_no_other_alias(self, world: Directory) -> None:
+        world.workmail.behaviour = Behaviour(primary_is_listed_as_alias=True)
+        world.send("Create", Aliases=["a@example.com"], RemoveOtherAliases="true")
+        assert world.workmail.calls.of("DeleteAlias") == []
 
     def test_a_rollback_removes_none(self, world: Directory) -> None:
         own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from local_aws.workmail import Behaviour, Entity, Failure
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
 from tests.unit.provider.world import World, client_error
+from workmail_provider.export_job import ExportJob, ExportState, last_of, to_join, young_enough
+from workmail_provider.lifecycle import Destination
 
 BUCKET = "mail-archive"
 EXPORT = {
@@ -189,7 +192,7 @@ class TestAfterTheExport:
     def test_throttling_before_and_after_a_long_wait_is_not_one_long_throttling(
         self, world: SnapshotWorld
     ) -> None:
-        world.workmail.exports.duration = 7 * MINUTE
+        world.workmail.exports.duration = 9 * MINUTE
         throttled = Failure("ThrottlingException")
         world.workmail.faults.add("DescribeUser", throttled, times=1)
 
@@ -295,6 +298,51 @@ class TestARepeatedEvent:
         assert first.client_token != second.client_token
 
 
+def a_job(**changes: Any) -> ExportJob:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    made = ExportJob(
+        job_id="job",
+        entity_id="alice",
+        state=ExportState.COMPLETED,
+        description="by hand",
+        bucket=BUCKET,
+        path="path",
+        progress=100,
+        started_at=now - timedelta(hours=2),
+        ended_at=now - timedelta(hours=1),
+        error="",
+    )
+    return replace(made, **changes)
+
+
+class TestChoosingAJob:
+    """Where WorkMail could also have forgotten the token."""
+
+    NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def test_a_request_knows_its_own_job_whatever_became_of_it(self) -> None:
+        destination = Destination("role", "key", BUCKET, "workmail", timedelta(0))
+        failed = a_job(state=ExportState.FAILED, description="mine")
+        assert to_join([a_job(), failed], "alice", destination, "mine") is failed
+        assert to_join([a_job()], "alice", destination, "mine") is None
+
+    def test_the_newest_that_was_completed_stands_for_a_new_one(self) -> None:
+        destination = Destination("role", "key", BUCKET, "workmail", timedelta(hours=24))
+        cancelled = a_job(state=ExportState.CANCELLED)
+        older = a_job(ended_at=self.NOW - timedelta(hours=3))
+        newer = a_job(ended_at=self.NOW - timedelta(hours=2))
+        jobs = [older, newer, cancelled]
+        assert young_enough(jobs, "alice", destination, self.NOW) is newer
+        assert young_enough([cancelled], "alice", destination, self.NOW) is None
+
+    def test_only_a_job_of_the_last_24_hours_stands_in_the_way(self) -> None:
+        old = a_job(started_at=self.NOW - timedelta(hours=24))
+        young = a_job(started_at=self.NOW - timedelta(hours=23))
+        assert last_of([old], "alice", self.NOW) is None
+        assert last_of([old, young], "alice", self.NOW) is young
+        assert last_of([young], "bob", self.NOW) is None
+
+
 class TestOnceInTwentyFourHours:
     def test_a_young_export_to_the_same_bucket_is_used_again(self, world: SnapshotWorld) -> None:
         job_id = world.export_by_hand(BUCKET)
@@ -314,6 +362,13 @@ class TestOnceInTwentyFourHours:
         answer = world.delete(MailboxExport=young)
         assert answer["Status"] == "FAILED"
         assert "delete again after 2025-06-16 15:06 UTC" in answer["Reason"]
+        assert world.alice.state == "ENABLED"
+
+    def test_a_job_that_did_not_complete_is_no_export(self, world: SnapshotWorld) -> None:
+        world.workmail.exports.duration = HOUR
+        job_id = world.export_by_hand(BUCKET)
+        world.workmail.exports.cancel(ORGANIZATION_ID, job_id, world.workmail.behaviour)
+        assert world.delete()["Status"] == "FAILED"
         assert world.alice.state == "ENABLED"
 
     def test_a_new_export_is_preferred_to_an_old_one(self, world: SnapshotWorld) -> None:
