@@ -47,6 +47,14 @@ class Declaration(Construct):
     def _make_resource(
         self, type: str, permission: Permission, properties: Mapping[str, object]
     ) -> None:
+        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
+        # hatches expect, and a large roster is declared in less time.
+        self._resource = CfnResource(
+            self, "Resource", type=type, properties=self._in_organization(properties)
+        )
+        self._permit(permission)
+
+    def _in_organization(self, properties: Mapping[str, object]) -> dict[str, object]:
         declared: dict[str, object] = {
             **self.provider._service_properties,
             "OrganizationId": self._organization_id,
@@ -54,13 +62,11 @@ class Declaration(Construct):
         }
         if self._organization_region:
             declared["OrganizationRegion"] = self._organization_region
-        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
-        # hatches expect, and a large roster is declared in less time.
-        self._resource = CfnResource(self, "Resource", type=type, properties=declared)
-        self._permit(permission)
+        return declared
 
-    def _permit(self, permission: Permission) -> None:
-        self._resource.add_resource_dependency(
+    def _permit(self, permission: Permission, resource: CfnResource | None = None) -> None:
+        """What the resource, this construct's own unless given, has to depend on."""
+        (resource or self._resource).add_resource_dependency(
             self._permissions.on_organization(
                 permission, self._organization_id, self._organization_region
             )

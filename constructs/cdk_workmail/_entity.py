@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import jsii
-from aws_cdk import IAnyProducer, IResolvable, IResolveContext, Lazy, RemovalPolicy
+from aws_cdk import CfnResource, IAnyProducer, IResolveContext, Lazy, RemovalPolicy
 from constructs import Construct
 
 from cdk_workmail._declaration import Declaration
 from cdk_workmail._literals import ENTITY_ID, Rule
-from cdk_workmail._permissions import Permission
+from cdk_workmail._permissions import Permission, path_in_stage
 from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 from cdk_workmail.registration import WorkMailRegistration
@@ -52,6 +53,7 @@ class Entity(Declaration):
             provider=provider,
         )
         self._kind = kind
+        self._given_name = name
         self._removal_policy = self._checked_policy(removal_policy)
         if kind.name.check(self, name):
             self._declarations.declare(self, "name", kind.word, organization_id, name)
@@ -135,25 +137,30 @@ class Entity(Declaration):
 
 @jsii.implements(IAnyProducer)
 class Associates:
-    """The entities that belong to another one, as far as they are declared; None if not at all."""
+    """The members of a group or the delegates of a resource; nothing as long as none are declared.
+
+    They are a custom resource of their own because WorkMail may want an entity to be enabled before
+    it has any, and its registration wants the entity first. It stands beside the entity's construct
+    and not in it, so that what depends on that construct does not wait for the others too.
+    """
 
     def __init__(self, owner: Entity, field: str, permission: Permission) -> None:
         self._owner = owner
+        self._field = field
         self._rule = replace(ENTITY_ID, field=field)
         self._permission = permission
         self._entity_ids: list[str] | None = None
-
-    def when_all_are_declared(self) -> IResolvable:
-        return Lazy.uncached_any(self)
+        self._made: CfnResource | None = None
 
     def produce(self, context: IResolveContext) -> list[str] | None:
         return self._entity_ids
 
     def add(self, entity_ids: Iterable[str]) -> None:
         """Raises ValueError for a literal that WorkMail would refuse, or that is there already."""
+        resource = self._resource({})
         if self._entity_ids is None:
             self._entity_ids = []
-            self._owner._permit(self._permission)
+            self._owner._permit(self._permission, resource)
         for entity_id in entity_ids:
             if self._rule.check(self._owner, entity_id) and self._has(entity_id):
                 raise ValueError(
@@ -161,6 +168,38 @@ class Associates:
                     f"{entity_id!r} twice"
                 )
             self._entity_ids.append(entity_id)
+            self._owner._declarations.await_registration(entity_id, resource)
+
+    def book(self, options: Mapping[str, object]) -> None:
+        """With the delegates, because a resource that asks them needs one first."""
+        if options:
+            self._resource({"BookingOptions": dict(options)})
+
+    def _resource(self, properties: Mapping[str, object]) -> CfnResource:
+        if self._made is None:
+            self._made = self._make_resource(properties)
+        return self._made
+
+    def _make_resource(self, properties: Mapping[str, object]) -> CfnResource:
+        owner, what = self._owner, self._field.title()
+        declarations = owner._declarations
+        digest = hashlib.sha256(path_in_stage(owner).encode()).hexdigest()[:8]
+        resource = CfnResource(
+            declarations,
+            f"{owner._kind.word}{what}{digest}",
+            type=f"Custom::WorkMail{owner._kind.word}{what}",
+            properties=owner._in_organization(
+                {
+                    f"{owner._kind.word}Id": owner._entity_id,
+                    what: Lazy.uncached_any(self),
+                    **properties,
+                }
+            ),
+        )
+        owner._permit(owner._kind.permission, resource)
+        for known_as in (owner._entity_id, owner._given_name):
+            declarations.await_registration(known_as, resource)
+        return resource
 
     def _has(self, entity_id: str) -> bool:
         return entity_id.casefold() in map(str.casefold, self._entity_ids or ())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, ClassVar, cast
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, Stack, Token
+from aws_cdk import Annotations, CfnResource, Stack, Token
 from constructs import Construct
 
 from cdk_workmail._literals import check_region
@@ -40,6 +40,8 @@ class StackDeclarations(Construct):
         self._declared: dict[tuple[str, ...], Construct] = {}
         self._own_provider: WorkMailProvider | None = None
         self._permissions: dict[WorkMailProvider, StackPermissions] = {}
+        self._registered: defaultdict[str, list[CfnResource]] = defaultdict(list)
+        self._awaiting: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._exported: Counter[tuple[str, str | None]] = Counter()
         Annotations.of(stack).add_warning_v2(
             END_OF_SUPPORT,
@@ -63,6 +65,18 @@ class StackDeclarations(Construct):
         if self._own_provider is None:
             self._own_provider = WorkMailProvider(self, "Provider")
         return self._own_provider
+
+    def registers(self, entity_id: str, registration: CfnResource) -> None:
+        """Has those wait for the registration that want the entity to be enabled."""
+        self._registered[entity_id.casefold()].append(registration)
+        for resource in self._awaiting[entity_id.casefold()]:
+            resource.add_resource_dependency(registration)
+
+    def await_registration(self, entity_id: str, resource: CfnResource) -> None:
+        """Has the resource wait until the entity is enabled, if this stack does that."""
+        self._awaiting[entity_id.casefold()].append(resource)
+        for registration in self._registered[entity_id.casefold()]:
+            resource.add_resource_dependency(registration)
 
     def check_region(self, construct: Construct, organization_region: str | None) -> None:
         """Raises ValueError if the organization cannot be where it is declared to be."""

@@ -79,11 +79,8 @@ class WorkMailGroup(Entity):
             removal_policy=removal_policy,
             provider=provider,
         )
+        self._make_entity({"hidden_from_global_address_list": hidden_from_global_address_list})
         self._members = Associates(self, "members", GROUP_MEMBERS)
-        self._make_entity(
-            {"hidden_from_global_address_list": hidden_from_global_address_list},
-            Members=self._members.when_all_are_declared(),
-        )
         if members is not None:
             self._members.add(members)
 

@@ -99,22 +99,22 @@ class WorkMailResource(Entity):
             removal_policy=removal_policy,
             provider=provider,
         )
-        self._delegates = Associates(self, "delegates", RESOURCE_DELEGATES)
-        booking = in_workmails_words(
-            {
-                "auto_accept_requests": auto_accept_requests,
-                "auto_decline_recurring_requests": auto_decline_recurring_requests,
-                "auto_decline_conflicting_requests": auto_decline_conflicting_requests,
-            }
-        )
         self._make_entity(
             {
                 "type": type.value,
                 "description": description,
                 "hidden_from_global_address_list": hidden_from_global_address_list,
-            },
-            BookingOptions=booking or None,
-            Delegates=self._delegates.when_all_are_declared(),
+            }
+        )
+        self._delegates = Associates(self, "delegates", RESOURCE_DELEGATES)
+        self._delegates.book(
+            in_workmails_words(
+                {
+                    "auto_accept_requests": auto_accept_requests,
+                    "auto_decline_recurring_requests": auto_decline_recurring_requests,
+                    "auto_decline_conflicting_requests": auto_decline_conflicting_requests,
+                }
+            )
         )
         if delegates is not None:
             self._delegates.add(delegates)

@@ -399,6 +399,8 @@ def test_the_ids_are_kept() -> None:
         "TeamRegistration9FFCF706",
         "Room4AB29A70",
         "RoomRegistration9DE038E7",
+        "CustomWorkMailGroupMembers90bd5cb7D9E092EB",
+        "CustomWorkMailResourceDelegatesb79fdd999DE44BAE",
         "CustomWorkMailPermissionsStackA64CF1FC",
         "CustomWorkMailPermissionsOrganizationa13be70bFC0AED40",
         "CustomWorkMailPermissionsPasswords956932BB",

@@ -15,6 +15,7 @@ from cdk_workmail.resource import _KIND
 from tests.synth.roster import (
     GROUP,
     ORGANIZATION,
+    REGISTRATION,
     RESOURCE,
     USER,
     declare_group,
@@ -28,6 +29,8 @@ from tests.synth.test_entities import ACTIONS, granted_on, properties_of
 
 Declare = Callable[..., Any]
 
+GROUP_MEMBERS = "Custom::WorkMailGroupMembers"
+RESOURCE_DELEGATES = "Custom::WorkMailResourceDelegates"
 MEMBERS = {
     "workmail:ListGroupMembers",
     "workmail:AssociateMemberToGroup",
@@ -41,10 +44,11 @@ DELEGATES = {
 OF_BOTH_KINDS = pytest.mark.parametrize(
     ("declare", "type", "option", "property", "actions"),
     [
-        (declare_group, GROUP, "members", "Members", MEMBERS),
-        (declare_resource, RESOURCE, "delegates", "Delegates", DELEGATES),
+        (declare_group, GROUP_MEMBERS, "members", "Members", MEMBERS),
+        (declare_resource, RESOURCE_DELEGATES, "delegates", "Delegates", DELEGATES),
     ],
 )
+OWNER = {GROUP_MEMBERS: GROUP, RESOURCE_DELEGATES: RESOURCE}
 
 
 def add(entity: Any, option: str, entity_id: str) -> None:
@@ -108,7 +112,7 @@ def test_a_resource_has_attributes_and_booking_options() -> None:
         "Description": "A projector",
         "HiddenFromGlobalAddressList": False,
     }
-    assert properties["BookingOptions"] == {
+    assert properties_of(stack, RESOURCE_DELEGATES)["BookingOptions"] == {
         "AutoAcceptRequests": False,
         "AutoDeclineRecurringRequests": True,
         "AutoDeclineConflictingRequests": True,
@@ -118,7 +122,9 @@ def test_a_resource_has_attributes_and_booking_options() -> None:
 def test_booking_options_that_are_not_given_are_left_alone() -> None:
     stack = new_stack()
     declare_resource(stack, auto_accept_requests=True)
-    assert properties_of(stack, RESOURCE)["BookingOptions"] == {"AutoAcceptRequests": True}
+    properties = properties_of(stack, RESOURCE_DELEGATES)
+    assert properties["BookingOptions"] == {"AutoAcceptRequests": True}
+    assert "Delegates" not in properties
 
 
 def test_the_types_are_those_of_the_service_model() -> None:
@@ -186,8 +192,7 @@ def test_others_belong_to_it_exactly_as_declared_or_are_left_alone(
     declare(stack, "Alone")
     declare(stack, "Nobody", **{option: []})
     declare(stack, "Two", **{option: ["alice", "bob"]})
-    alone, nobody, two = (each["Properties"] for each in resources(stack, type).values())
-    assert property not in alone
+    nobody, two = (each["Properties"] for each in resources(stack, type).values())
     assert nobody[property] == []
     assert two[property] == ["alice", "bob"]
 
@@ -213,9 +218,9 @@ def test_others_need_a_permission_of_their_own(
     declare(without)
     declare(given, **{option: []})
     add(declare(added), option, "alice")
-    assert granted_on(without) == [ACTIONS[type]]
+    assert granted_on(without) == [ACTIONS[OWNER[type]]]
     for stack in (given, added):
-        assert granted_on(stack) == [ACTIONS[type], actions]
+        assert granted_on(stack) == [ACTIONS[OWNER[type]], actions]
         ((id, resource),) = resources(stack, type).items()
         assert len(resource["DependsOn"]) == 2
         assert set(resource["DependsOn"]) <= needed_by(stack, id)
@@ -229,6 +234,45 @@ def test_those_who_belong_to_it_are_there_before_it(
     declare(stack, **{option: [declare_user(stack).user_id]})
     (user,), (entity,) = resources(stack, USER), resources(stack, type)
     assert user in needed_by(stack, entity)
+
+
+@OF_BOTH_KINDS
+@pytest.mark.parametrize("first", ["registration", "others"])
+def test_those_who_are_enabled_here_are_enabled_first(
+    declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
+) -> None:
+    """WorkMail may refuse others than that; and what depends on the entity does not wait."""
+    stack = new_stack()
+    user, entity = declare_user(stack), declare(stack)
+    if first == "others":
+        add(entity, option, user.user_id)
+    user.enable(email="alice@example.com")
+    entity.enable(email="others@example.com")
+    if first == "registration":
+        add(entity, option, user.user_id)
+    (associates,) = resources(stack, type)
+    registrations = set(resources(stack, REGISTRATION))
+    assert len(registrations) == 2
+    assert registrations <= needed_by(stack, associates)
+    assert not any(associates in needed_by(stack, each) for each in registrations)
+
+
+@OF_BOTH_KINDS
+def test_others_are_a_resource_that_knows_its_entity(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    provider = declare(stack, **{option: []}, organization_region="us-west-2").provider
+    (owner,) = resources(stack, OWNER[type])
+    id = f"{OWNER[type].removeprefix('Custom::WorkMail')}Id"
+    assert properties_of(stack, type) == {
+        "ServiceToken": stack.resolve(provider.service_token),
+        "ServiceTimeout": 630,
+        "OrganizationId": ORGANIZATION,
+        "OrganizationRegion": "us-west-2",
+        id: {"Fn::GetAtt": [owner, id]},
+        property: [],
+    }
 
 
 @OF_BOTH_KINDS
