@@ -84,6 +84,30 @@ def keep_what_failed_deletions_need() -> None:
     stacks._delete_resource = unless_needed
 
 
+def refer_to_secrets_by_arn() -> None:
+    """Ref of a secret is its ARN, as on AWS; MiniStack gives the name, which no policy is about."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = (handlers[name] for name in ("create", "update", "delete"))
+
+    def name_in(arn: str) -> str:
+        return arn.rpartition(":")[2].rpartition("-")[0]
+
+    def created(*given: Any) -> Any:
+        _, attributes = create(*given)
+        return attributes["Arn"], attributes
+
+    def updated(arn: str, *given: Any, **named: Any) -> Any:
+        _, attributes = update(name_in(arn), *given, **named)
+        return attributes["Arn"], attributes
+
+    def deleted(arn: str, properties: Any) -> Any:
+        return delete(name_in(arn), properties)
+
+    handlers |= {"create": created, "update": updated, "delete": deleted}
+
+
 def heed_simulated_context() -> None:
     """SimulatePrincipalPolicy evaluates conditions with its ContextEntries, as on AWS.
 
@@ -172,6 +196,7 @@ def main(socket_number: str, chain: str, key: str, folder: str) -> None:
 
     tell_roots()
     keep_what_failed_deletions_need()
+    refer_to_secrets_by_arn()
     heed_simulated_context()
     find_roles_in_paths()
     let_services_assume_roles()
