@@ -36,7 +36,9 @@ class Demo:
             sample = sample_organization(self._local_aws.workmail)
             self._local_aws.bootstrap()
         self._show("Before", sample)
-        self._deploy("Deploy the example app: a user, a group and a room", sample)
+        self._deploy(
+            "Deploy the example app: it takes over whom it finds, and makes a team", sample
+        )
 
         def change_address(mailboxes: dict[str, Any]) -> None:
             mailboxes["Alice"]["email"] = "alice.liddell@example.com"
@@ -90,7 +92,7 @@ class Demo:
     def _show(self, title: str, sample: SampleOrganization) -> None:
         workmail = self._local_aws.client("workmail")
         table = Table(title=f"{title}, WorkMail says:", title_justify="left", title_style="italic")
-        for column in ("Kind", "Name", "State", "Primary address", "Aliases"):
+        for column in ("Kind", "Name", "State", "Primary address", "Aliases", "Members, delegates"):
             table.add_column(column)
         for kind, entities in _entities(workmail, sample.organization_id):
             for entity in entities:
@@ -100,6 +102,7 @@ class Demo:
                     entity["State"],
                     entity.get("Email", ""),
                     ", ".join(_aliases(workmail, sample.organization_id, entity)),
+                    ", ".join(sorted(_people(workmail, sample.organization_id, kind, entity))),
                     style="bold" if entity["State"] == "ENABLED" else "",
                 )
         self._console.print(table)
@@ -131,10 +134,24 @@ def _aliases(workmail: Any, organization_id: str, entity: dict[str, Any]) -> lis
     return [alias for alias in aliases if alias != entity.get("Email")]
 
 
+def _people(
+    workmail: Any, organization_id: str, kind: str, entity: dict[str, Any]
+) -> Iterator[str]:
+    """The names of a group's members, or of a resource's delegates."""
+    organization = {"OrganizationId": organization_id}
+    if kind == "group" and entity["State"] == "ENABLED":
+        for member in workmail.list_group_members(**organization, GroupId=entity["Id"])["Members"]:
+            yield member["Name"]
+    if kind == "resource" and entity["State"] == "ENABLED":
+        answer = workmail.list_resource_delegates(**organization, ResourceId=entity["Id"])
+        for delegate in answer["Delegates"]:
+            yield workmail.describe_user(**organization, UserId=delegate["Id"])["Name"]
+
+
 def demo() -> int:
     """Run the demo; 1 if a step failed, after saying which and where its log is."""
     console = Console()
-    console.width = max(console.width, 100)
+    console.width = max(console.width, 110)
     began = time.monotonic()
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")

@@ -17,6 +17,13 @@ from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 from cdk_workmail.registration import WorkMailRegistration
 
+_REFUSED_POLICIES = {
+    RemovalPolicy.SNAPSHOT: "a mailbox is exported when its registration leaves, so give it there",
+    RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE: (
+        "WorkMail does not tell when it was made, so a rollback leaves it in any case"
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -87,7 +94,7 @@ class Entity(Declaration):
         :param aliases: Further addresses.
         :param remove_other_aliases: Whether those that are not declared are removed.
         """
-        return WorkMailRegistration(
+        registration = WorkMailRegistration(
             self,
             "Registration",
             organization_id=self._organization_id,
@@ -101,6 +108,9 @@ class Entity(Declaration):
             remove_other_aliases=remove_other_aliases,
             provider=self.provider,
         )
+        # Members and delegates can be declared by name.
+        self._declarations.prepares(self._given_name, registration._resource)
+        return registration
 
     @property
     def _entity_id(self) -> str:
@@ -121,16 +131,16 @@ class Entity(Declaration):
                 **{name: value for name, value in properties.items() if value is not None},
             },
         )
+        self._declarations.prepares(self._given_name, self._resource)
         self._resource.apply_removal_policy(self._removal_policy)
-        if self._removal_policy is not RemovalPolicy.RETAIN:
+        if self._removal_policy is RemovalPolicy.DESTROY:
             self._permit(self._kind.deletion)
 
     def _checked_policy(self, policy: RemovalPolicy | None) -> RemovalPolicy:
-        if policy is RemovalPolicy.SNAPSHOT:
+        if policy in _REFUSED_POLICIES:
             raise ValueError(
-                f"{self.node.path}: removal_policy must be RETAIN, RETAIN_ON_UPDATE_OR_DELETE or "
-                f"DESTROY, got SNAPSHOT: a mailbox is exported when its registration leaves, so "
-                f"give SNAPSHOT there"
+                f"{self.node.path}: removal_policy must be RETAIN or DESTROY, got {policy.name}: "
+                f"{_REFUSED_POLICIES[policy]}"
             )
         return policy or RemovalPolicy.RETAIN
 
@@ -168,7 +178,7 @@ class Associates:
                     f"{entity_id!r} twice"
                 )
             self._entity_ids.append(entity_id)
-            self._owner._declarations.await_registration(entity_id, resource)
+            self._owner._declarations.await_entity(entity_id, resource)
 
     def book(self, options: Mapping[str, object]) -> None:
         """With the delegates, because a resource that asks them needs one first."""
@@ -198,7 +208,7 @@ class Associates:
         )
         owner._permit(owner._kind.permission, resource)
         for known_as in (owner._entity_id, owner._given_name):
-            declarations.await_registration(known_as, resource)
+            declarations.await_entity(known_as, resource)
         return resource
 
     def _has(self, entity_id: str) -> bool:

@@ -40,7 +40,7 @@ class StackDeclarations(Construct):
         self._declared: dict[tuple[str, ...], Construct] = {}
         self._own_provider: WorkMailProvider | None = None
         self._permissions: dict[WorkMailProvider, StackPermissions] = {}
-        self._registered: defaultdict[str, list[CfnResource]] = defaultdict(list)
+        self._prepared: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._awaiting: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._exported: Counter[tuple[str, str | None]] = Counter()
         Annotations.of(stack).add_warning_v2(
@@ -66,17 +66,17 @@ class StackDeclarations(Construct):
             self._own_provider = WorkMailProvider(self, "Provider")
         return self._own_provider
 
-    def registers(self, entity_id: str, registration: CfnResource) -> None:
-        """Has those wait for the registration that want the entity to be enabled."""
-        self._registered[entity_id.casefold()].append(registration)
-        for resource in self._awaiting[entity_id.casefold()]:
-            resource.add_resource_dependency(registration)
+    def prepares(self, entity_id: str, resource: CfnResource) -> None:
+        """The entity is made or enabled by this resource: who awaits it waits for that."""
+        self._prepared[entity_id.casefold()].append(resource)
+        for waiting in self._awaiting[entity_id.casefold()]:
+            waiting.add_resource_dependency(resource)
 
-    def await_registration(self, entity_id: str, resource: CfnResource) -> None:
-        """Has the resource wait until the entity is enabled, if this stack does that."""
-        self._awaiting[entity_id.casefold()].append(resource)
-        for registration in self._registered[entity_id.casefold()]:
-            resource.add_resource_dependency(registration)
+    def await_entity(self, entity_id: str, waiting: CfnResource) -> None:
+        """Has the resource wait until the entity is there and enabled, if this stack does that."""
+        self._awaiting[entity_id.casefold()].append(waiting)
+        for resource in self._prepared[entity_id.casefold()]:
+            waiting.add_resource_dependency(resource)
 
     def check_region(self, construct: Construct, organization_region: str | None) -> None:
         """Raises ValueError if the organization cannot be where it is declared to be."""

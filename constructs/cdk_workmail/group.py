@@ -63,9 +63,9 @@ class WorkMailGroup(Entity):
         :param adopt_existing: A group of this name that is there already is taken over. With False
             the deployment fails instead, and changes nothing.
         :param removal_policy: What happens when the group leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the group for good;
-            RETAIN_ON_UPDATE_OR_DELETE does so only if its own creation is rolled back. SNAPSHOT is
-            refused.
+            RETAIN, and nothing does. DESTROY deletes the group for good, but not in a
+            rollback. The others are refused; SNAPSHOT is for registrations, which have the
+            mailbox.
         :param provider: The function to use; one of the stack's own unless given.
         """
         super().__init__(

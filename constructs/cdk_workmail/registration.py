@@ -113,7 +113,7 @@ class WorkMailRegistration(Declaration):
             properties["MailboxExport"] = export.properties
             properties["ServiceTimeout"] = _EXPORT_SERVICE_TIMEOUT
         self._make_resource(RESOURCE_TYPE, REGISTRATION, properties)
-        self._declarations.registers(entity_id, self._resource)
+        self._declarations.prepares(entity_id, self._resource)
         if aliases is not None:
             self._permit(ALIASES)
         if export:

@@ -83,9 +83,9 @@ class WorkMailResource(Entity):
         :param adopt_existing: A resource of this name that is there already is taken over. With
             False the deployment fails instead, and changes nothing.
         :param removal_policy: What happens when the resource leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the resource for good;
-            RETAIN_ON_UPDATE_OR_DELETE does so only if its own creation is rolled back. SNAPSHOT is
-            refused: it is for registrations, which have the mailbox.
+            RETAIN, and nothing does. DESTROY deletes the resource for good, but not in a
+            rollback. The others are refused; SNAPSHOT is for registrations, which have the
+            mailbox.
         :param provider: The function to use; one of the stack's own unless given.
         """
         super().__init__(
@@ -101,7 +101,7 @@ class WorkMailResource(Entity):
         )
         self._make_entity(
             {
-                "type": type.value,
+                "type": WorkMailResourceType(type).value,
                 "description": description,
                 "hidden_from_global_address_list": hidden_from_global_address_list,
             }

@@ -130,9 +130,9 @@ class WorkMailUser(Entity):
         :param adopt_existing: A user of this name who is there already is taken over. With False
             the deployment fails instead, and changes nothing.
         :param removal_policy: What happens when the user leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the user for good;
-            RETAIN_ON_UPDATE_OR_DELETE does so only if its own creation is rolled back. SNAPSHOT is
-            refused: it is for registrations, which have the mailbox.
+            RETAIN, and nothing does. DESTROY deletes the user for good, but not in a
+            rollback. The others are refused; SNAPSHOT is for registrations, which have the
+            mailbox.
         :param provider: The function to use; one of the stack's own unless given.
         """
         super().__init__(

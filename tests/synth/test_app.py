@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.synth.conftest import ROOT
-from tests.synth.roster import ORGANIZATION, REGISTRATION
+from tests.synth.roster import GROUP, ORGANIZATION, REGISTRATION, RESOURCE, USER
 
 CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 ALICE = {"entity_id": "alice", "email": "alice@example.com"}
@@ -51,12 +51,15 @@ def test_the_cli_synthesizes_the_example_as_it_is(tmp_path: Path, isolated: dict
     assert "feature flag" not in said
     assert "March 31, 2027" in said
     template = json.loads((tmp_path / "cdk.out" / "WorkMailMailboxes.template.json").read_text())
-    entities = [
-        resource["Properties"]["EntityId"]
+    declared = [
+        resource["Properties"].get("Name") or resource["Properties"]["EntityId"]
         for resource in template["Resources"].values()
-        if resource["Type"] == REGISTRATION
+        if resource["Type"] in (REGISTRATION, USER, GROUP, RESOURCE)
     ]
-    assert entities == ["alice", "team", "board-room"]
+    literal = [name for name in declared if isinstance(name, str)]
+    made = ["dora", "emil", "fritz", "sales", "blue-room"]
+    assert literal == ["alice", "team", "board-room", *made]
+    assert len(declared) == len(literal) + len(made), "each that is made is enabled too"
 
 
 def test_the_file_says_where_the_organization_is(tmp_path: Path, isolated: dict[str, str]) -> None:

@@ -222,7 +222,7 @@ def test_others_need_a_permission_of_their_own(
     for stack in (given, added):
         assert granted_on(stack) == [ACTIONS[OWNER[type]], actions]
         ((id, resource),) = resources(stack, type).items()
-        assert len(resource["DependsOn"]) == 2
+        assert len(set(resource["DependsOn"]) - set(resources(stack, OWNER[type]))) == 2
         assert set(resource["DependsOn"]) <= needed_by(stack, id)
 
 
@@ -255,6 +255,18 @@ def test_those_who_are_enabled_here_are_enabled_first(
     assert len(registrations) == 2
     assert registrations <= needed_by(stack, associates)
     assert not any(associates in needed_by(stack, each) for each in registrations)
+
+
+@OF_BOTH_KINDS
+def test_others_can_be_declared_by_name(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    declare(stack, **{option: ["ALICE"]})
+    declare_user(stack, name="alice").enable(email="alice@example.com")
+    (user,), (associates,) = resources(stack, USER), resources(stack, type)
+    (registration,) = resources(stack, REGISTRATION)
+    assert {user, registration} <= needed_by(stack, associates)
 
 
 @OF_BOTH_KINDS
