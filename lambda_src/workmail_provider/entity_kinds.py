@@ -169,8 +169,15 @@ class Declared:
         )
 
     def at_creation(self, kind: Kind) -> dict[str, Any]:
-        """The attributes that the kind is created with; the others follow."""
-        return {name: value for name, value in self.attributes.items() if name in kind.created_with}
+        """The attributes that the kind is created with; the others follow.
+
+        None has an empty text at first, and not every Create takes one.
+        """
+        return {
+            name: value
+            for name, value in self.attributes.items()
+            if name in kind.created_with and value != ""
+        }
 
 
 def exists(entity: Entity | None) -> bool:

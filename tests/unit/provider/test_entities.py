@@ -132,6 +132,12 @@ class TestCreating:
         assert user.hidden
         assert user.attributes["JobTitle"] == "Explorer"
 
+    def test_an_empty_text_is_not_sent_at_creation(self, world: Directory) -> None:
+        answer = world.declare(RESOURCE, Attributes={"Type": "ROOM", "Description": ""})
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        (call,) = world.workmail.calls.of("CreateResource")
+        assert "Description" not in call.parameters
+
     @every_kind
     def test_a_taken_name_is_told(self, world: Directory, kind: str) -> None:
         operation = f"Create{WORDS[kind].title()}"
