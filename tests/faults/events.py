@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.workmail import Behaviour
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
 from tests.unit.provider.world import Stack, World
+from workmail_provider.registration import RESOURCE_TYPE
 
 ENABLED = "ENABLED"
 DISABLED = "DISABLED"
@@ -24,21 +25,37 @@ EXPORT = {
 }
 
 
+States = Mapping[str, tuple[str, str | None]]
+
+
+def registrations(world: World) -> States:
+    """The state and the address of all who are not disabled."""
+    return {
+        entity.name: (entity.state, entity.registration.email)
+        for entity in world.organization.entities.values()
+        if entity.state != DISABLED
+    }
+
+
 @dataclass(frozen=True)
 class Request:
-    """One request of CloudFormation."""
+    """One request of CloudFormation; `before` are the old properties of an Update."""
 
     request_type: str
     physical_id: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    resource_type: str = RESOURCE_TYPE
+    before: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Event:
     """A request in its circumstances, and what the contract says of it when nothing goes wrong.
 
-    `ends` is the real state of each entity that is not disabled afterwards, with its address;
-    `may_deregister` the names of those whose mailbox this event may cost, and no other.
+    `ends` is the real state of each entity that is not disabled afterwards, with its address, or
+    whatever else the event is to `observe`; `may_deregister` the names of those whose mailbox this
+    event may cost, and no other; `may_delete` the same of what it may delete; `makes` whether it
+    creates its subject.
     """
 
     title: str
@@ -52,6 +69,10 @@ class Event:
     # How long CloudFormation waits, which is longer than the function has under SNAPSHOT only.
     waits: float = FUNCTION_SECONDS
     exports: bool = False
+    observe: Callable[[World], States] = registrations
+    unlisted: str = DISABLED
+    may_delete: Set[str] = frozenset()
+    makes: bool = False
 
 
 def _create(world: World) -> Request:
@@ -319,4 +340,4 @@ EVENTS = (
     Event("Delete of an id that is not ours", _not_ours, True, ALICE),
 )
 
-__all__ = ["EVENTS", "ORGANIZATION_ID", "Event", "Request"]
+__all__ = ["EVENTS", "ORGANIZATION_ID", "Event", "Request", "States"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import botocore.session
+from botocore import xform_name
 from botocore.exceptions import (
+    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     HTTPClientError,
@@ -18,25 +20,52 @@ from botocore.exceptions import (
 
 from tests.unit.provider.world import World, client_error
 
-OPERATIONS = {
-    "register_to_work_mail": "RegisterToWorkMail",
-    "deregister_from_work_mail": "DeregisterFromWorkMail",
-    "update_primary_email_address": "UpdatePrimaryEmailAddress",
-    "describe_user": "DescribeUser",
-    "describe_group": "DescribeGroup",
-    "describe_resource": "DescribeResource",
-    "describe_entity": "DescribeEntity",
-    "describe_organization": "DescribeOrganization",
-    "describe_stacks": "DescribeStacks",
-    "list_stack_resources": "ListStackResources",
-    "list_mailbox_export_jobs": "ListMailboxExportJobs",
-    "start_mailbox_export_job": "StartMailboxExportJob",
-    "describe_mailbox_export_job": "DescribeMailboxExportJob",
-    "invoke": "Invoke",
-}
+_CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
+DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")
+# What comes after a creation, and is no matter of who is there.
+_AMENDMENTS = (
+    "UpdateUser",
+    "UpdateGroup",
+    "UpdateResource",
+    "ResetPassword",
+    "AssociateMemberToGroup",
+    "DisassociateMemberFromGroup",
+    "AssociateDelegateToResource",
+    "DisassociateDelegateFromResource",
+    "CreateAlias",
+    "DeleteAlias",
+)
+_LOOKS = (
+    "DescribeUser",
+    "DescribeGroup",
+    "DescribeResource",
+    "DescribeEntity",
+    "DescribeOrganization",
+    "ListAliases",
+    "ListGroupMembers",
+    "ListResourceDelegates",
+    "DescribeStacks",
+    "ListStackResources",
+    "ListMailboxExportJobs",
+    "DescribeMailboxExportJob",
+    "GetSecretValue",
+)
 STACK_OPERATIONS = ("DescribeStacks", "ListStackResources")
 INVOKE = "Invoke"
-CHANGES = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
+CHANGES = (
+    "RegisterToWorkMail",
+    "DeregisterFromWorkMail",
+    "UpdatePrimaryEmailAddress",
+    *_CREATIONS,
+    *DELETIONS,
+    *_AMENDMENTS,
+)
+OPERATIONS = {
+    xform_name(operation): operation
+    for operation in (*CHANGES, *_LOOKS, "StartMailboxExportJob", INVOKE)
+}
+# The only calls that may be told a password.
+WITH_PASSWORD = ("CreateUser", "ResetPassword")
 MESSAGE = "This error was ordered by a test."
 
 
@@ -48,6 +77,7 @@ class Kind(StrEnum):
     NOT_THERE = "not there: waited for by Create and Update, the end of a Delete"
     NO_ORGANIZATION = "no organization: final, and the end of a Delete"
     IN_ITS_TIME = "passes in its time: waited for until CloudFormation's hour ends"
+    GONE = "what is to go is gone: done"
     FINAL = "final: fails at once"
 
 
@@ -95,6 +125,10 @@ class FaultyWorld(World):
         super().__init__()
         self.made: list[Made] = []
         self.silence = 0.0
+        # The operations that were told a password.
+        self.told_password: set[str] = set()
+        # The ids that WorkMail has given for what was created here.
+        self.known_ids: set[str] = set()
         self._order = order
         self._count: Counter[str] = Counter()
 
@@ -123,11 +157,29 @@ class _Wire:
 
     def __getattr__(self, method: str) -> Any:
         def call(**parameters: Any) -> Any:
-            entity_id = parameters.get("EntityId", "")
+            operation, password = OPERATIONS[method], parameters.get("Password")
             work = getattr(self._client, method)
-            return self._world.perform(OPERATIONS[method], lambda: work(**parameters), entity_id)
+            if password:
+                self._world.told_password.add(operation)
+            try:
+                answer = self._world.perform(
+                    operation, lambda: work(**parameters), _entity_of(parameters)
+                )
+            except ClientError as error:
+                if password:
+                    # As WorkMail may.
+                    error.response["Error"]["Message"] = f"{MESSAGE} It is about {password}."
+                raise
+            if operation in _CREATIONS:
+                self._world.known_ids |= set(answer.values())
+            return answer
 
         return call
+
+
+def _entity_of(parameters: Mapping[str, Any]) -> str:
+    names = ("UserId", "GroupId", "ResourceId", "EntityId")
+    return next((parameters[name] for name in names if name in parameters), "")
 
 
 def faults_of(operation: str) -> list[Fault]:
@@ -135,6 +187,8 @@ def faults_of(operation: str) -> list[Fault]:
     service = "cloudformation" if operation in STACK_OPERATIONS else "workmail"
     if operation == INVOKE:
         service = "lambda"
+    if operation == "GetSecretValue":
+        service = "secretsmanager"
     model = botocore.session.get_session().get_service_model(service)
     shapes = model.operation_model(operation).error_shapes
     documented = {shape.name for shape in shapes} - {fault.name for fault in EVERYWHERE}
@@ -163,7 +217,9 @@ def _unanswered(error: type[HTTPClientError]) -> Callable[[str], Exception]:
 
 
 def _documented(operation: str, code: str) -> Fault:
-    return Fault(code, _kind(operation, code), _answered(code, 400))
+    # The service model leaves the status of this one to the API reference.
+    status = 500 if code == "InternalServiceError" else 400
+    return Fault(code, _kind(operation, code), _answered(code, status))
 
 
 def _of_lambda(code: str, status: int) -> Fault:
@@ -171,26 +227,30 @@ def _of_lambda(code: str, status: int) -> Fault:
     return Fault(code, kind, _answered(code, status))
 
 
+# Where a code means something else than everywhere.
+_KINDS_OF_ONE_CALL = {
+    # A mailbox that cannot be exported stays, unless a Describe says that it is gone.
+    ("StartMailboxExportJob", "EntityNotFoundException"): Kind.FINAL,
+    ("DescribeMailboxExportJob", "EntityNotFoundException"): Kind.IN_ITS_TIME,
+    ("StartMailboxExportJob", "LimitExceededException"): Kind.IN_ITS_TIME,
+    ("DescribeResource", "UnsupportedOperationException"): Kind.NOT_THERE,
+    # No address is asked for.
+    ("UpdateResource", "MailDomainStateException"): Kind.FINAL,
+    ("DeleteAlias", "EntityNotFoundException"): Kind.GONE,
+}
+_KINDS = {
+    "DirectoryUnavailableException": Kind.SETTLES,
+    "InternalServiceError": Kind.SETTLES,
+    "MailDomainStateException": Kind.SETTLES,
+    "EntityAlreadyRegisteredException": Kind.STATE,
+    "EntityStateException": Kind.STATE,
+    "EntityNotFoundException": Kind.NOT_THERE,
+    "OrganizationNotFoundException": Kind.NO_ORGANIZATION,
+}
+
+
 def _kind(operation: str, code: str) -> Kind:
-    match code:
-        case "EntityNotFoundException" if operation == "StartMailboxExportJob":
-            # A mailbox that cannot be exported stays, unless a Describe says that it is gone.
-            return Kind.FINAL
-        case "EntityNotFoundException" if operation == "DescribeMailboxExportJob":
-            return Kind.IN_ITS_TIME
-        case "LimitExceededException" if operation == "StartMailboxExportJob":
-            return Kind.IN_ITS_TIME
-        case "MailDomainStateException" | "DirectoryUnavailableException":
-            return Kind.SETTLES
-        case "EntityStateException" | "EntityAlreadyRegisteredException":
-            return Kind.STATE
-        case "EntityNotFoundException":
-            return Kind.NOT_THERE
-        case "UnsupportedOperationException" if operation == "DescribeResource":
-            return Kind.NOT_THERE
-        case "OrganizationNotFoundException":
-            return Kind.NO_ORGANIZATION
-    return Kind.FINAL
+    return _KINDS_OF_ONE_CALL.get((operation, code), _KINDS.get(code, Kind.FINAL))
 
 
 ACCESS_DENIED = Fault(

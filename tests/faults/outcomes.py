@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.faults.events import DISABLED, EVENTS, Event, Request
-from tests.faults.injection import ACCESS_DENIED, Fault, FaultyWorld, Made, Order, faults_of
+from tests.faults.entity_events import ENTITY_EVENTS, NEW_PASSWORD, PASSWORD
+from tests.faults.events import DELETED, EVENTS, Event, Request, States
+from tests.faults.injection import (
+    ACCESS_DENIED,
+    DELETIONS,
+    WITH_PASSWORD,
+    Fault,
+    FaultyWorld,
+    Kind,
+    Made,
+    Order,
+    faults_of,
+)
+from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
 from tests.unit.provider.world import World
 from workmail_provider.answer import NEVER_CREATED
 
@@ -17,8 +29,7 @@ ONCE = 1
 # Access that is denied passes within the minutes in which IAM propagates, not with the next call.
 UNTIL_IT_PASSES = 5
 FOR_EVER = None
-
-States = Mapping[str, tuple[str, str | None]]
+ALL_EVENTS = (*EVENTS, *ENTITY_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,13 @@ class Outcome:
     answers: int
     jobs: int
     exported: frozenset[str]
+    # Who is deleted now or was asked to be, whose ids there are that were not before, whether the
+    # function was given the id of what it created, and whether a password was told to anybody else
+    # than WorkMail.
+    deleted: frozenset[str]
+    made: tuple[str, ...]
+    knew_what_it_made: bool
+    betrayed: bool
 
 
 @dataclass(frozen=True)
@@ -70,17 +88,34 @@ class Case:
         )
 
 
+def known_to_be_wrong(case: Case) -> bool:
+    """What test_every_fault_of_entities.py expects to fail; the rules are for all the others."""
+    return makes_another_when_renaming(case) or gives_no_advice(case)
+
+
+def makes_another_when_renaming(case: Case) -> bool:
+    return (
+        case.event.title == "Update that renames a resource"
+        and case.order.operation == "DescribeResource"
+        and case.fault.kind is Kind.NOT_THERE
+    )
+
+
+def gives_no_advice(case: Case) -> bool:
+    return "was created and does not show (" in case.outcome.sentence
+
+
 @cache
 def clean(event: Event) -> Outcome:
     """The event when nothing goes wrong."""
-    return _run(event, None)
+    return run(event, None)
 
 
 @cache
 def cases(event: Event) -> tuple[Case, ...]:
     """The event with each fault at each of its calls, in the order of the calls."""
     return tuple(
-        Case(event, order, _run(event, order))
+        Case(event, order, run(event, order))
         for operation, occurrence in _calls(event)
         for fault in faults_of(operation)
         for times in (_passing(fault), FOR_EVER)
@@ -89,7 +124,7 @@ def cases(event: Event) -> tuple[Case, ...]:
 
 
 def all_cases() -> Iterator[Case]:
-    for event in EVENTS:
+    for event in ALL_EVENTS:
         yield from cases(event)
 
 
@@ -108,10 +143,11 @@ def _calls(event: Event) -> list[tuple[str, int]]:
     ]
 
 
-def _run(event: Event, order: Order | None) -> Outcome:
+def run(event: Event, order: Order | None) -> Outcome:
     world = FaultyWorld(order)
     request = event.prepare(world)
-    before, mailboxes = _states(world), _mailboxes(world)
+    before, mailboxes = event.observe(world), _mailboxes(world)
+    there = {id: entity.state for id, entity in world.organization.entities.items()}
     began = world.now
     answer = _send(world, event, request)
     sentence, _, log_place = answer["Reason"].partition(" [log group ")
@@ -125,7 +161,7 @@ def _run(event: Event, order: Order | None) -> Outcome:
         seconds=world.now - began - world.silence,
         took=world.now - began,
         before=before,
-        after=_states(world),
+        after=event.observe(world),
         deregister_sent=frozenset(
             names[call.entity_id]
             for call in world.made
@@ -137,12 +173,32 @@ def _run(event: Event, order: Order | None) -> Outcome:
         answers=len(world.bodies),
         jobs=len(world.workmail.exports.jobs),
         exported=frozenset(names[entity_id] for entity_id in _exported(world)),
+        deleted=frozenset(
+            entity.name
+            for id, entity in world.organization.entities.items()
+            if (entity.state == DELETED and there.get(id) != DELETED)
+            or any(call.operation in DELETIONS and call.entity_id == id for call in world.made)
+        ),
+        made=tuple(name for id, name in names.items() if id not in there),
+        knew_what_it_made=bool(world.known_ids),
+        betrayed=not world.told_password <= set(WITH_PASSWORD)
+        or any(
+            password.encode() in body
+            for body in world.bodies
+            for password in (PASSWORD, NEW_PASSWORD)
+        ),
     )
 
 
 def _send(world: World, event: Event, request: Request) -> dict[str, Any]:
     """The first answer; all that the function calls itself with is delivered."""
-    sent = world.request(request.request_type, request.physical_id, **request.properties)
+    sent = world.request(
+        request.request_type,
+        request.physical_id,
+        resource_type=request.resource_type,
+        before=request.before,
+        **request.properties,
+    )
     world.queue.append(sent)
     while world.queue:
         world.invoke(event.seconds)
@@ -158,14 +214,6 @@ def _exported(world: World) -> Iterator[str]:
     for job in world.workmail.exports.jobs:
         if job.state == "COMPLETED" and job.end_time is not None and job.end_time <= first:
             yield job.entity_id
-
-
-def _states(world: World) -> States:
-    return {
-        entity.name: (entity.state, entity.registration.email)
-        for entity in world.organization.entities.values()
-        if entity.state != DISABLED
-    }
 
 
 def _mailboxes(world: World) -> dict[str, str]:
@@ -184,7 +232,9 @@ def _id(world: World, physical_id: str, request: Request) -> str:
     if physical_id == NEVER_CREATED:
         return "the marker"
     for entity in world.organization.entities.values():
-        if physical_id == world.registration_id(entity):
+        own = f"{ORGANIZATION_ID}/{entity.kind.lower()}/{entity.entity_id}"
+        people = (f"{own}/members", f"{own}/delegates")
+        if physical_id in (world.registration_id(entity), own, *people):
             return f"canonical: {entity.name}"
     return physical_id
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.events import ENABLED, EVENTS, Event
+from tests.faults.events import Event
 from tests.faults.injection import AFTER_WORK, EVERYWHERE
-from tests.faults.outcomes import FOR_EVER, Case, Outcome, all_cases, cases, clean
+from tests.faults.outcomes import ALL_EVENTS, FOR_EVER, Case, Outcome, all_cases, cases, clean
 
 TROUBLE = {
     "trouble": [fault.name for fault in EVERYWHERE],
@@ -22,7 +22,7 @@ INTRODUCTION = """\
 
 What each event comes to when one of its AWS calls meets each error that the service documents for
 it, and what any call can meet: once, and for ever. {count} cases, run in one process against the
-local WorkMail and checked against the lifecycle contract by `tests/faults/test_every_fault.py`.
+local WorkMail and checked against the lifecycle contract by `tests/faults/`.
 This file is generated from them: `make documents`.
 
 - **trouble** is any of: {trouble}.
@@ -52,7 +52,7 @@ def test_the_matrix_in_the_documents_is_that_of_this_code() -> None:
 
 def document() -> str:
     sentences = Sentences()
-    chapters = [chapter(event, sentences) for event in EVENTS]
+    chapters = [chapter(event, sentences) for event in ALL_EVENTS]
     count = sum(1 for _ in all_cases())
     introduction = INTRODUCTION.format(
         count=count,
@@ -79,29 +79,37 @@ class Sentences:
         return "\n".join(["## What is said", "", *lines, ""])
 
 
+NAMES = "alice|bob|team|board-room|dora|theodora|sales|beamer|projector"
 # What differs from case to case in a sentence that is otherwise the same.
 VARIABLE = (
+    (r"arn:aws:secretsmanager:\S+?:dora-AbCdEf", "`<secret>`"),
     (r"deregister it by hand: .*", "deregister it by hand: `<what failed>`"),
     (r"; until then .*", "; until then `<how far the export is>`"),
-    (r"(workmail|cloudformation|lambda):(\w+)", "`<call>`"),
+    (r"(workmail|cloudformation|lambda|secretsmanager):(\w+)", "`<call>`"),
     (r"job's id\.+", "`<job>`"),
     (r"is at \d+ %", "is at `<n>` %"),
     (r"m-[0-9a-f]{32}|[-\w]+'s id\.+", "`<id>`"),
     (r"\b[-\w]+@example.com", "`<address>`"),
     (r"\bexample.com", "`<domain>`"),
-    (r"(user|group|resource) (alice|bob|team|board-room|`<id>`)", "`<entity>`"),
+    (
+        rf"(user|group|resource) ({NAMES}|`<id>`)",
+        "`<entity>`",
+    ),
     (r"`<entity>` \(id `<id>`\)", "`<entity>`"),
-    (r"\b(alice|bob|team|board-room)\b", "`<entity>`"),
+    (rf"\b({NAMES})\b", "`<entity>`"),
     (r"stack (Mail|Root)", "stack `<name>`"),
     (r"waited \d+ s", "waited `<n>` s"),
-    (r"\b(\w+Exception|\w+Error|InternalFailure|ServiceUnavailable|502)\b", "`<error>`"),
+    (
+        r"\b(\w+Exception|\w+Error|DecryptionFailure|InternalFailure|ServiceUnavailable|502)\b",
+        "`<error>`",
+    ),
     (r"This error was ordered by a test.", "`<message>`"),
 )
 
 
 def chapter(event: Event, sentences: Sentences) -> str:
     outcome = clean(event)
-    lines = [f"## {event.title}", "", f"Without a fault: {end(outcome)}", ""]
+    lines = [f"## {event.title}", "", f"Without a fault: {end(event, outcome)}", ""]
     if not outcome.calls:
         return "\n".join([*lines, "It makes no call.", ""])
     lines += ["| call | fault | once | for ever | said |", "|---|---|---|---|---|"]
@@ -166,28 +174,28 @@ def cell(case: Case) -> str:
         return "waits, as without" if waits else "as without"
     status = "SUCCESS" if outcome.succeeded else "FAILED"
     how = "after waiting" if waits else "at once"
-    return f"{status} {how}, {identity(outcome)}, {difference(outcome)}"
+    return f"{status} {how}, {identity(outcome)}, {difference(case.event, outcome)}"
 
 
-def end(outcome: Outcome) -> str:
+def end(event: Event, outcome: Outcome) -> str:
     status = "SUCCESS" if outcome.succeeded else "FAILED"
-    return f"{status}, {identity(outcome)}, {difference(outcome)}."
+    return f"{status}, {identity(outcome)}, {difference(event, outcome)}."
 
 
 def identity(outcome: Outcome) -> str:
     return outcome.physical_id.removeprefix("the ").partition(":")[0]
 
 
-def difference(outcome: Outcome) -> str:
+def difference(event: Event, outcome: Outcome) -> str:
     names: Iterable[str] = sorted(outcome.before.keys() | outcome.after.keys())
     changed = [
-        described(name, outcome)
+        described(name, outcome, event.unlisted)
         for name in names
         if outcome.before.get(name) != outcome.after.get(name)
     ]
     return " and ".join(changed) or "nothing changed"
 
 
-def described(name: str, outcome: Outcome) -> str:
-    state, email = outcome.after.get(name, ("DISABLED", None))
-    return f"{name} is {state} as {email}" if state == ENABLED else f"{name} is {state}"
+def described(name: str, outcome: Outcome, unlisted: str) -> str:
+    state, told = outcome.after.get(name, (unlisted, None))
+    return f"{name} is {state} as {told}" if told else f"{name} is {state}"
