@@ -43,10 +43,10 @@ model-long: install ## the same with other steps in each run, for about an hour
 	pytest --hypothesis-profile=model-long tests/model/test_no_mailbox_is_lost.py
 
 synth-tests: install ## templates, asset, wheel
-	pytest tests/synth
+	pytest -n 2 tests/synth
 
 local-tests: install ## the real CLI and CloudFormation on the embedded AWS
-	pytest tests/local
+	pytest -n 2 tests/local
 
 long: install ## the tests that take minutes and are not part of `make test`
 	pytest -m long
