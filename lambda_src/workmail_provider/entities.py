@@ -118,10 +118,8 @@ class _Convergence:
             self._create()
             entity = self._find()
         self._refuse_somebody_elses(entity)
-        differing = {
-            **renaming(self._kind, entity, self._declared),
-            **changes(self._kind, entity, self._declared.attributes),
-        }
+        new_name = renaming(self._kind, entity, self._declared)
+        differing = changes(self._kind, entity, self._declared.attributes, new_name)
         if differing:
             self._record("update", "it is not as declared", entity)
             self._directory.update(entity, differing)
@@ -261,7 +259,7 @@ class PeopleResource:
         if declared.people is not None:
             self._converge_people(directory, entity, declared.people, record)
         options = {"BookingOptions": declared.booking_options} if declared.booking_options else {}
-        differing = changes(self._kind, entity, options)
+        differing = changes(self._kind, entity, options, {})
         if differing:
             record("update", "its booking options are not as declared")
             directory.update(entity, differing)

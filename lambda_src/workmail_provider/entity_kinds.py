@@ -223,7 +223,9 @@ def renaming(kind: Kind, found: Entity, declared: Declared) -> dict[str, str]:
     return {"Name": declared.name}
 
 
-def changes(kind: Kind, found: Entity, declared: Mapping[str, Any]) -> dict[str, Any]:
+def changes(
+    kind: Kind, found: Entity, declared: Mapping[str, Any], new_name: Mapping[str, str]
+) -> dict[str, Any]:
     """What an Update sends for the entity to be as declared; nothing if it is.
 
     All that is there goes with it, since AWS does not say whether an Update clears what it leaves
@@ -231,9 +233,11 @@ def changes(kind: Kind, found: Entity, declared: Mapping[str, Any]) -> dict[str,
     """
     there = {name: _described(found, name) for name in kind.updated_with}
     wanted = {name: _merged(there.get(name), value) for name, value in declared.items()}
-    if all((there.get(name) or type(value)()) == value for name, value in wanted.items()):
+    as_declared = all((there.get(name) or type(value)()) == value for name, value in wanted.items())
+    if as_declared and not new_name:
         return {}
-    return {name: value for name, value in {**there, **wanted}.items() if value is not None}
+    sent = {**there, **wanted, **new_name}
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 def _described(found: Entity, name: str) -> Any:

@@ -226,10 +226,13 @@ class TestUpdating:
         assert answer["PhysicalResourceId"] == own
         assert not [name for name in world.operations if not name.startswith("Describe")]
 
-    def test_a_resource_is_renamed_in_place(self, world: Directory) -> None:
+    @pytest.mark.parametrize("clears", [False, True])
+    def test_a_resource_is_renamed_in_place(self, world: Directory, clears: bool) -> None:
         own = world.declare(RESOURCE)["PhysicalResourceId"]
+        world.named("beamer").description = "by the door"
+        world.workmail.behaviour = Behaviour(update_clears_what_is_left_out=clears)
         assert world.declare(RESOURCE, own, Name="projector")["PhysicalResourceId"] == own
-        assert world.has("projector")
+        assert world.named("projector").description == "by the door"
         assert not world.has("beamer")
 
     @every_kind
