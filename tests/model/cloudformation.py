@@ -9,17 +9,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, event
+from workmail_provider.registration import RESOURCE_TYPE
 
 # The longest that CloudFormation waits for an answer, in seconds: the construct's defaults, without
 # an export and with one.
 SERVICE_TIMEOUT = 630.0
 EXPORT_SERVICE_TIMEOUT = 3600.0
 _CLEAN_UP_TRIES = 3
+PASSWORD_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:password-AbCdEf"
 
 
 class Engine(Enum):
@@ -72,6 +74,17 @@ class Declared:
     retained: bool = False
     export: Export | None = None
 
+    # What depends on another resource comes after it, and leaves before it.
+    depends: ClassVar[bool] = True
+
+    def resolved(self, rows: Mapping[str, Row]) -> Declared:
+        """With each reference to another resource replaced by what that is."""
+        return self
+
+    @property
+    def type_of_resource(self) -> str:
+        return RESOURCE_TYPE
+
     @property
     def service_timeout(self) -> float:
         return EXPORT_SERVICE_TIMEOUT if self.export else SERVICE_TIMEOUT
@@ -87,6 +100,44 @@ class Declared:
             "AdoptExisting": "true" if self.adopt_existing else "false",
         }
         return {**declared, **({"MailboxExport": self.export.properties} if self.export else {})}
+
+
+@dataclass(frozen=True)
+class DeclaredByReference(Declared):
+    """A registration of what another resource of the template makes."""
+
+    of: str = ""
+
+    def resolved(self, rows: Mapping[str, Row]) -> Declared:
+        return replace(self, entity_id=rows[self.of].physical_id.rpartition("/")[2])
+
+
+@dataclass(frozen=True)
+class DeclaredEntity(Declared):
+    """A user or a group; a registration's own members mean nothing here."""
+
+    is_group: bool = False
+    display_name: str = ""
+
+    depends: ClassVar[bool] = False
+
+    @property
+    def type_of_resource(self) -> str:
+        return "Custom::WorkMailGroup" if self.is_group else "Custom::WorkMailUser"
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        declared: dict[str, Any] = {
+            "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:provider",
+            "ServiceTimeout": f"{self.service_timeout:.0f}",
+            "OrganizationId": ORGANIZATION_ID,
+            "Name": self.name,
+            "AdoptExisting": "true" if self.adopt_existing else "false",
+        }
+        if not self.is_group:
+            declared["Attributes"] = {"DisplayName": self.display_name}
+            declared["PasswordSecretArn"] = PASSWORD_SECRET
+        return declared
 
 
 Template = Mapping[str, Declared]
@@ -143,6 +194,7 @@ class Event:
     def message(self) -> dict[str, Any]:
         return event(
             self.request_type,
+            ResourceType=self.declared.type_of_resource,
             StackId=self.stack.stack_id,
             RequestId=self.request_id,
             LogicalResourceId=self.logical_id,
@@ -322,8 +374,8 @@ class Operation:
     def _create(self) -> _Events:
         self._set_status("CREATE_IN_PROGRESS")
         try:
-            for logical_id, declared in self._in_order(self._template.items()):
-                yield from self._create_one(logical_id, declared)
+            for logical_id, declared in self._referring_last(self._template):
+                yield from self._create_one(logical_id, declared.resolved(self.stack.rows))
             self._fail_at_the_end()
         except ResourceFailed:
             yield from self._roll_back_creation()
@@ -333,7 +385,8 @@ class Operation:
     def _update(self) -> _Events:
         self._set_status("UPDATE_IN_PROGRESS")
         try:
-            for logical_id, declared in self._in_order(self._template.items()):
+            for logical_id, unresolved in self._referring_last(self._template):
+                declared = unresolved.resolved(self.stack.rows)
                 row = self.stack.rows.get(logical_id)
                 if row is None:
                     yield from self._create_one(logical_id, declared)
@@ -347,7 +400,7 @@ class Operation:
             return
         if self._rules.engine is Engine.AWS:
             self._set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        for leaving in self._in_order(self._replaced):
+        for leaving in self._referring_first(self._in_order(self._replaced)):
             if not leaving.declared.retained:
                 yield from self._clean_up(leaving)
         removed = [name for name in self.stack.rows if name not in self._template]
@@ -388,7 +441,7 @@ class Operation:
                 row = self.stack.rows[old.logical_id]
                 leaving.append(_Leaving(old.logical_id, row.physical_id, row.declared))
         self._set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-        for thing in self._in_order(leaving):
+        for thing in self._referring_first(self._in_order(leaving)):
             if not thing.declared.retained:
                 yield from self._clean_up(thing)
         created = [name for name in created if name in self.stack.rows]
@@ -481,7 +534,9 @@ class Operation:
         """
         is_clean_up = tries > 1
         is_ministack = self._rules.engine is Engine.MINISTACK
-        leaving = [(name, self.stack.rows[name]) for name in self._in_order(logical_ids)]
+        names = self._in_order(logical_ids)
+        names.sort(key=lambda name: not self.stack.rows[name].declared.depends)
+        leaving = [(name, self.stack.rows[name]) for name in names]
         for logical_id, row in leaving:
             if row.declared.retained:
                 del self.stack.rows[logical_id]
@@ -557,6 +612,12 @@ class Operation:
     def _in_order(self, things: Any) -> list[Any]:
         ordered = list(things)
         return ordered[::-1] if self.plan.backwards else ordered
+
+    def _referring_last(self, template: Template) -> list[tuple[str, Declared]]:
+        return sorted(self._in_order(template.items()), key=lambda item: item[1].depends)
+
+    def _referring_first(self, leaving: list[_Leaving]) -> list[_Leaving]:
+        return sorted(leaving, key=lambda one: not one.declared.depends)
 
     # Status and times.
 

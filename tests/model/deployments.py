@@ -176,6 +176,7 @@ class Deployments(RuleBasedStateMachine):
     with the process that died, CloudFormation waits in vain.
     """
 
+    books_of_a_kind: ClassVar[type[Books]] = Books
     steps: ClassVar[int] = 0
     seen: ClassVar[Counter[str]] = Counter()
 
@@ -216,7 +217,7 @@ class Deployments(RuleBasedStateMachine):
             self.do_by_hand(ByHand(name, "enable", 0))
         self.time.pass_by(86400)
         self.rules_of_game = Rules(engine, rollback_moves_time)
-        self.books = Books(
+        self.books = self.books_of_a_kind(
             self.organization,
             self.workmail.exports,
             self.time,
@@ -430,12 +431,12 @@ class Deployments(RuleBasedStateMachine):
         if not hasattr(self, "current"):
             return
         self.finish()
-        Deployments.seen.update(self.books.seen)
+        type(self).seen.update(self.books.seen)
 
     # How it is done.
 
     def step(self) -> None:
-        Deployments.steps += 1
+        type(self).steps += 1
         self.time.pass_by(1.0)
 
     @property

@@ -13,13 +13,20 @@ from typing import Any
 from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, WorkMail
-from tests.model.cloudformation import Event, Stack
-from tests.unit.provider.world import FUNCTION_ARN, WorkMailClient, client_error
+from tests.model.cloudformation import PASSWORD_SECRET, Event, Stack
+from tests.unit.provider.world import (
+    FUNCTION_ARN,
+    SecretsManagerClient,
+    WorkMailClient,
+    client_error,
+)
+from workmail_provider.entity_types import ENTITY_TYPES
 from workmail_provider.protocol import CustomResource
 from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 from workmail_provider.waiting import Clock
 
 FUNCTION_TIMEOUT = 600.0
+PASSWORD = "Correct-Horse-9-Battery"
 _SECONDS_A_CALL = 0.1
 CHANGING = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
 
@@ -182,7 +189,7 @@ class Function:
         run = Run(delivery, mishap, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
         provider = _Provider(
-            {RESOURCE_TYPE: WorkMailRegistration()},
+            {RESOURCE_TYPE: WorkMailRegistration(), **ENTITY_TYPES},
             process.client,
             Clock(
                 now=self.time.read,
@@ -230,6 +237,8 @@ class _Process:
             return _WorkMailClient(self)
         if service == "lambda":
             return _LambdaClient(self)
+        if service == "secretsmanager":
+            return SecretsManagerClient({PASSWORD_SECRET: PASSWORD})
         assert service == "cloudformation"
         return _CloudFormationClient(self)
 
