@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.model.function import PASSWORD
 from tests.unit.provider.lambda_fakes import SECRET
 
 _UNTIMED = settings(
@@ -39,14 +40,14 @@ class _Ear(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         self.heard += 1
         line = record.getMessage()
-        if SECRET in line:
+        if SECRET in line or PASSWORD in line:
             self.secrets.append(line)
         return False
 
 
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
-    """Nothing of what the function logs, and no response URL in it."""
+    """Nothing of what the function logs, and neither response URL nor password in it."""
     ear = _Ear()
     _FUNCTION.addFilter(ear)
     _CRHELPER.disabled = True

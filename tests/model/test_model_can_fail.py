@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,15 +15,33 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model import deployments
 from tests.model.deployments import Deployments
+from tests.model.function import PASSWORD
 from tests.model.invariants import MailboxLost, MailLost
+from tests.model.team_invariants import EntityLost
+from tests.model.teams import Teams
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider import export, export_job, lifecycle, ownership, registration, workmail
+from workmail_provider import (
+    entities,
+    export,
+    export_job,
+    lifecycle,
+    ownership,
+    registration,
+    workmail,
+)
 from workmail_provider.answer import Answer
 from workmail_provider.continuation import Continuation
+from workmail_provider.entity_kinds import exists
 from workmail_provider.export import MailboxExport
 from workmail_provider.export_job import ExportJob, ExportState
 from workmail_provider.invocation import Invocation
-from workmail_provider.lifecycle import Destination, Entity, RegistrationId, StackOperation
+from workmail_provider.lifecycle import (
+    Destination,
+    Entity,
+    EntityState,
+    RegistrationId,
+    StackOperation,
+)
 from workmail_provider.ownership import Ownership
 from workmail_provider.protocol import CustomResource
 
@@ -225,6 +243,75 @@ def the_job_is_told_the_response_url(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MailboxExport, "__init__", tell)
 
 
+def what_is_enabled_is_deleted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        entities, "EntityState", SimpleNamespace(ENABLED=None, DELETED=EntityState.DELETED)
+    )
+
+
+def no_reason_counts(begins: str) -> Break:
+    """Of the reasons to keep a user or group, those that begin so."""
+
+    class Careless(Ownership):
+        def reason_to_leave(self) -> str | None:
+            reason = super().reason_to_leave()
+            return None if reason and reason.startswith(begins) else reason
+
+    return lambda patch: patch.setattr(entities, "Ownership", Careless)
+
+
+def anybody_with_the_address_is_adopted(patch: pytest.MonkeyPatch) -> None:
+    find = entities._Convergence._find
+
+    def find_by_address(self: entities._Convergence) -> Entity | None:
+        found = find(self) or self._directory.describe(self._declared.name)
+        return found if exists(found) else None
+
+    patch.setattr(entities._Convergence, "_find", find_by_address)
+
+
+def a_name_is_changed_by_replacement(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(entities.EntityResource, "update", entities.EntityResource.create)
+
+
+def an_update_tells_the_password(patch: pytest.MonkeyPatch) -> None:
+    update = entities._Directory.update
+
+    def tell(self: entities._Directory, entity: Entity, attributes: Mapping[str, Any]) -> None:
+        update(self, entity, {**attributes, "Initials": PASSWORD})
+
+    patch.setattr(entities._Directory, "update", tell)
+
+
+@pytest.mark.parametrize(
+    ("broken", "violation"),
+    [
+        (what_is_enabled_is_deleted, EntityLost),
+        (no_reason_counts("handed over"), EntityLost),
+        (no_reason_counts("it was there before"), EntityLost),
+        (no_reason_counts("the stack is"), EntityLost),
+        (anybody_with_the_address_is_adopted, AssertionError),
+        (a_name_is_changed_by_replacement, AssertionError),
+        (an_update_tells_the_password, AssertionError),
+    ],
+    ids=[
+        "deletes what is enabled",
+        "deletes what is handed over",
+        "deletes in a rollback",
+        "deletes late",
+        "adopts by the address",
+        "replaces for a new name",
+        "tells the password",
+    ],
+)
+def test_a_broken_rule_of_users_and_groups_is_found(
+    monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(violation):
+        play(Teams)
+
+
 @pytest.mark.parametrize(
     ("broken", "violation"),
     [
@@ -278,9 +365,9 @@ def test_a_broken_rule_of_exports_is_found(
         play()
 
 
-def play() -> None:
+def play(machine: type[Deployments] = Deployments) -> None:
     run_state_machine_as_test(
-        Deployments,
+        machine,
         settings=settings(
             settings.get_profile("model"),
             max_examples=_EXAMPLES,

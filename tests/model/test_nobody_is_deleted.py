@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.teams import Teams
 
-_EXAMPLES = 400
-_STEPS = 10_000
+_EXAMPLES = 250
+_STEPS = 8_000
 _SEEN_OFTEN = 10
 _OFTEN = (
     "Create of an entity failed",
