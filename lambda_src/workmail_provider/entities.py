@@ -133,12 +133,23 @@ class _Convergence:
         if self._created_id:
             entity = self._directory.describe(self._created_id)
             if not exists(entity):
-                raise Unsettled(ENTITY_VISIBLE, f"{self._named()} was created and does not show")
+                raise Unsettled(
+                    ENTITY_VISIBLE,
+                    f"{self._named()} was created and does not show: look at it in WorkMail, then "
+                    "deploy again",
+                )
             return entity
         if self._own and self._own.organization_id == self._declared.organization_id:
             entity = self._directory.describe(self._own.entity_id)
             if exists(entity):
                 return entity
+            if entity is None:
+                # Another one would have another id, and CloudFormation would delete this one.
+                raise Unsettled(
+                    ENTITY_VISIBLE,
+                    f"{self._named()} (id {self._own.entity_id}) is not there any more: if it was "
+                    "deleted, declare another construct for another one",
+                )
         entity = self._directory.describe(self._declared.name)
         # Describe finds by id and address too.
         if entity and exists(entity) and entity.name.casefold() == self._declared.name.casefold():
@@ -348,7 +359,9 @@ class _Directory:
         except ServiceError as error:
             if error.code == "NameAvailabilityException" and again:
                 raise Unsettled(
-                    ENTITY_VISIBLE, f"{self._what()} was created and does not show: look at it"
+                    ENTITY_VISIBLE,
+                    f"{self._what()} was created and does not show: look at it in WorkMail, then "
+                    "deploy again",
                 ) from error
             raise self._explained(error) from error
         return str(answer[self._kind.id_name])
@@ -422,8 +435,8 @@ class _Directory:
                 )
             case "InvalidConfigurationException":
                 return Failure(
-                    f"the booking options of {what} contradict each other: correct them "
-                    f"({error.message})"
+                    f"the booking options of {what} contradict each other: correct them"
+                    f"{error.in_brackets}"
                 )
             case "UnsupportedOperationException":
                 return Failure(f"the directory is read-only: change {what} there")
@@ -432,7 +445,8 @@ class _Directory:
             case "EntityStateException":
                 return Unsettled(
                     STATE_CHANGED,
-                    f"WorkMail refuses to change {what} in its state: look at it ({error.message})",
+                    f"WorkMail refuses to change {what} in its state: look at it"
+                    f"{error.in_brackets}",
                 )
         return Failure(unexpected(error, what))
 

@@ -39,6 +39,11 @@ class ServiceError(ProviderError):
         self.code = code
         self.message = message
 
+    @property
+    def in_brackets(self) -> str:
+        """The message for the end of a sentence, nothing if there is none."""
+        return f" ({self.message})" if self.message else ""
+
 
 class Unfinished(ProviderError):
     """The request needs another invocation, which has to know what is `remembered`.

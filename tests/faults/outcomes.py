@@ -16,7 +16,6 @@ from tests.faults.injection import (
     WITH_PASSWORD,
     Fault,
     FaultyWorld,
-    Kind,
     Made,
     Order,
     faults_of,
@@ -86,23 +85,6 @@ class Case:
             f"{self.outcome.physical_id} after {self.outcome.seconds:.0f} s, "
             f"{dict(self.outcome.after)}, {self.outcome.sentence!r}"
         )
-
-
-def known_to_be_wrong(case: Case) -> bool:
-    """What test_every_fault_of_entities.py expects to fail; the rules are for all the others."""
-    return makes_another_when_renaming(case) or gives_no_advice(case)
-
-
-def makes_another_when_renaming(case: Case) -> bool:
-    return (
-        case.event.title == "Update that renames a resource"
-        and case.order.operation == "DescribeResource"
-        and case.fault.kind is Kind.NOT_THERE
-    )
-
-
-def gives_no_advice(case: Case) -> bool:
-    return "was created and does not show (" in case.outcome.sentence
 
 
 @cache

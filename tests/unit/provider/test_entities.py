@@ -236,12 +236,31 @@ class TestUpdating:
         assert not world.has("beamer")
 
     @every_kind
-    def test_what_somebody_deleted_is_made_again(self, world: Directory, kind: str) -> None:
+    def test_what_cannot_be_found_is_not_made_again(self, world: Directory, kind: str) -> None:
+        """It would be replaced, and CloudFormation would then delete the one that was meant."""
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
+        world.named(NAMES[kind]).delete()
+        answer = world.declare(kind, own)
+        assert answer["Status"] == "FAILED"
+        assert "declare another construct" in answer["Reason"]
+        assert answer["PhysicalResourceId"] == own
+
+    @every_kind
+    def test_what_reads_deleted_is_made_again(self, world: Directory, kind: str) -> None:
         own = world.declare(kind)["PhysicalResourceId"]
         world.named(NAMES[kind]).delete()
         answer = world.declare(kind, own)
         assert answer["Status"] == "SUCCESS"
         assert answer["PhysicalResourceId"] != own
+
+    def test_what_is_not_found_for_a_moment_is_not_made_again(self, world: Directory) -> None:
+        own = world.declare(RESOURCE)["PhysicalResourceId"]
+        missing = Failure("EntityNotFoundException")
+        world.workmail.faults.add("DescribeResource", missing, times=6)
+        answer = world.declare(RESOURCE, own, Name="projector")
+        assert answer["PhysicalResourceId"] == own
+        assert len(world.workmail.calls.of("CreateResource")) == 1
 
 
 class TestDeleting:
