@@ -290,6 +290,7 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         exports.reset()
         local_aws.workmail.faults.clear()
         pipeline.destroy()
+        exports.reset()
     return lines
 
 

@@ -24,6 +24,7 @@ from tests.unit.provider.lambda_fakes import cloudformation
 
 @pytest.fixture(autouse=True)
 def exports_of_their_own(local_aws: LocalAws) -> Iterator[None]:
+    local_aws.workmail.exports.reset()
     yield
     local_aws.workmail.exports.reset()
 
