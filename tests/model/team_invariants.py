@@ -216,6 +216,10 @@ class TeamBooks(Books):
         is_calm = run.mishap.passes and run.was_waited_for and not run.was_interrupted
         if not is_calm or self._settle_delay or not declared.adopt_existing:
             return False
+        own = self._owned(run.event)
+        if run.event.request_type == "Update" and own and own.state == "DELETED":
+            # Where WorkMail does not show who was deleted, that cannot be told from who is hidden.
+            return False
         kind = "GROUP" if declared.is_group else "USER"
         there = [
             entity
