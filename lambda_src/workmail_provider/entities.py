@@ -68,12 +68,12 @@ class EntityResource:
 
     def _converge(self, invocation: Invocation, own: PhysicalId | None) -> Outcome:
         declared = Declared.parse(self._kind, invocation.request.properties)
-        entity = _Convergence(invocation, self._kind, declared, own).run()
+        reached = _Convergence(invocation, self._kind, declared, own).run()
         return Outcome(
-            str(_physical_id(self._kind, entity)),
+            str(reached),
             {
-                "OrganizationId": entity.organization_id,
-                self._kind.id_name: entity.entity_id,
+                "OrganizationId": reached.organization_id,
+                self._kind.id_name: reached.entity_id,
                 "Name": declared.name,
             },
         )
@@ -86,6 +86,14 @@ def _physical_id(kind: Kind, entity: Entity) -> PhysicalId:
 def _ownership(invocation: Invocation, kind: Kind, entity: Entity) -> Ownership:
     # WorkMail does not tell when an entity was created: it counts as there before.
     return Ownership(invocation, str(_physical_id(kind, entity)), lambda operation: True)
+
+
+class _OwnNotFound(ProviderError):
+    """WorkMail does not find the entity that the event's physical id names."""
+
+    def __init__(self, own: PhysicalId) -> None:
+        super().__init__(f"{own} is not found")
+        self.own = own
 
 
 class _Convergence:
@@ -106,17 +114,23 @@ class _Convergence:
         self._created_id: str | None = None
         self._may_have_created = False
 
-    def run(self) -> Entity:
+    def run(self) -> PhysicalId:
+        """Which entity is as declared now."""
         try:
             return self._invocation.patience.persist(self._converge)
         except OrganizationGone as error:
             raise Failure(str(error)) from error
 
-    def _converge(self) -> Entity:
-        entity = self._find()
-        while entity is None:
-            self._create()
+    def _converge(self) -> PhysicalId:
+        try:
             entity = self._find()
+            while entity is None:
+                self._create()
+                entity = self._find()
+        except _OwnNotFound as missing:
+            return self._without_our_own(missing)
+        if self._may_have_created:
+            self._invocation.claim(str(_physical_id(self._kind, entity)))
         self._refuse_somebody_elses(entity)
         new_name = renaming(self._kind, entity, self._declared)
         differing = changes(self._kind, entity, self._declared.attributes, new_name)
@@ -126,7 +140,24 @@ class _Convergence:
         if self._wants_another_password():
             self._reset_password(entity)
         self._record("done", "as declared", entity)
-        return entity
+        return _physical_id(self._kind, entity)
+
+    def _without_our_own(self, missing: _OwnNotFound) -> PhysicalId:
+        """A rollback has nothing to put back then, and has to be able to end.
+
+        Otherwise: another one would have another id, and CloudFormation would delete this one.
+        """
+        own = missing.own
+        if Ownership(self._invocation, str(own), lambda operation: True).operation.rolls_back:
+            self._invocation.journal.decision(
+                "leave", f"{own} is not there any more, and the stack rolls back"
+            )
+            return own
+        raise Unsettled(
+            ENTITY_VISIBLE,
+            f"{self._named()} (id {own.entity_id}) is not there any more: if it was deleted, "
+            "declare another construct for another one",
+        )
 
     def _find(self) -> Entity | None:
         """The entity that was created here, else the one that is ours, else the one so named."""
@@ -144,12 +175,7 @@ class _Convergence:
             if exists(entity):
                 return entity
             if entity is None:
-                # Another one would have another id, and CloudFormation would delete this one.
-                raise Unsettled(
-                    ENTITY_VISIBLE,
-                    f"{self._named()} (id {self._own.entity_id}) is not there any more: if it was "
-                    "deleted, declare another construct for another one",
-                )
+                raise _OwnNotFound(self._own)
         entity = self._directory.describe(self._declared.name)
         # Describe finds by id and address too.
         if entity and exists(entity) and entity.name.casefold() == self._declared.name.casefold():
@@ -182,8 +208,8 @@ class _Convergence:
             self._may_have_created |= error.budget is SERVICE_RECOVERED
             raise
         self._may_have_created = True
-        organization_id = self._declared.organization_id
-        self._invocation.claim(str(PhysicalId(organization_id, self._kind.word, self._created_id)))
+        own = PhysicalId(self._declared.organization_id, self._kind.word, self._created_id)
+        self._invocation.claim(str(own))
 
     def _wants_another_password(self) -> bool:
         """Whether the template's text has changed. After a creation the password is new anyway."""

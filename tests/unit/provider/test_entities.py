@@ -126,6 +126,15 @@ class TestCreating:
         user = world.named("dora")
         assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/user/{user.entity_id}"
 
+    def test_a_creation_without_an_answer_that_fails_later_names_it_too(
+        self, world: Directory
+    ) -> None:
+        world.workmail.faults.add("CreateUser", Drop(after_work=True))
+        world.workmail.faults.add("UpdateUser", Failure("InvalidParameterException"), times=None)
+        answer = world.declare(USER, Attributes=DORA)
+        assert answer["Status"] == "FAILED"
+        assert answer["PhysicalResourceId"].endswith(world.named("dora").entity_id)
+
     def test_a_new_user_has_all_that_is_declared(self, world: Directory) -> None:
         world.declare(USER, Attributes=DORA)
         user = world.named("dora")
@@ -245,6 +254,17 @@ class TestUpdating:
         assert answer["Status"] == "FAILED"
         assert "declare another construct" in answer["Reason"]
         assert answer["PhysicalResourceId"] == own
+
+    @every_kind
+    def test_a_rollback_can_end_without_it(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
+        world.named(NAMES[kind]).delete()
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        answer = world.declare(kind, own)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["PhysicalResourceId"] == own
+        assert len(world.workmail.calls.of(f"Create{WORDS[kind].title()}")) == 1
 
     @every_kind
     def test_what_reads_deleted_is_made_again(self, world: Directory, kind: str) -> None:
