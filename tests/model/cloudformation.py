@@ -114,16 +114,17 @@ class DeclaredByReference(Declared):
 
 @dataclass(frozen=True)
 class DeclaredEntity(Declared):
-    """A user or a group; a registration's own members mean nothing here."""
+    """A user, group or resource; a registration's own members mean nothing here."""
 
-    is_group: bool = False
+    kind: str = "USER"
+    # Of a resource its description; groups have nothing of the kind.
     display_name: str = ""
 
     depends: ClassVar[bool] = False
 
     @property
     def type_of_resource(self) -> str:
-        return "Custom::WorkMailGroup" if self.is_group else "Custom::WorkMailUser"
+        return f"Custom::WorkMail{self.kind.title()}"
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -134,9 +135,11 @@ class DeclaredEntity(Declared):
             "Name": self.name,
             "AdoptExisting": "true" if self.adopt_existing else "false",
         }
-        if not self.is_group:
+        if self.kind == "USER":
             declared["Attributes"] = {"DisplayName": self.display_name}
             declared["PasswordSecretArn"] = PASSWORD_SECRET
+        if self.kind == "RESOURCE":
+            declared["Attributes"] = {"Type": "ROOM", "Description": self.display_name}
         return declared
 
 

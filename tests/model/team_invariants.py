@@ -1,4 +1,4 @@
-"""What must hold of users and groups that stacks declare, beside all that of registrations."""
+"""What must hold of users, groups and resources, beside all that of registrations."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from tests.model.invariants import Books
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.answer import NEVER_CREATED
 
-_CREATIONS = ("CreateUser", "CreateGroup")
+_CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
 _DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")
-_CHANGES = (*_CREATIONS, *_DELETIONS, "UpdateUser", "UpdateGroup", "ResetPassword")
+_UPDATES = ("UpdateUser", "UpdateGroup", "UpdateResource")
+_CHANGES = (*_CREATIONS, *_DELETIONS, *_UPDATES, "ResetPassword")
 _WITH_PASSWORD = ("CreateUser", "ResetPassword")
 _SETTLES_WITHIN = 100.0
 
 
 class EntityLost(AssertionError):
-    """A user or group was deleted that a person still wants."""
+    """A user, group or resource was deleted that a person still wants."""
 
 
 class TeamBooks(Books):
@@ -71,6 +72,9 @@ class TeamBooks(Books):
             self.violate(f"{entity_id} is not what {event} is about")
             return
         why = "not removed" if event.request_type != "Delete" else self.why_kept(event, entity)
+        if why == "late" and run.was_interrupted:
+            # The operation has ended since the look: the same event, delivered twice, failed.
+            why = None
         if event.declared.retained:
             why = "retained"
         # What WorkMail does not show, or what happens after the last look, nobody can know.
@@ -161,6 +165,7 @@ class TeamBooks(Books):
         own = self._owned(event)
         if (
             own is not None
+            and declared.kind != "RESOURCE"
             and own.name.casefold() != declared.name.casefold()
             and run.found[own.entity_id].state != "DELETED"
             and run.found[own.entity_id].is_settled
@@ -184,8 +189,14 @@ class TeamBooks(Books):
         assert not self._must_refuse_entity(run), f"{event} has to be refused"
         assert entity, f"{event} succeeded, and nobody is there"
         assert answer["PhysicalResourceId"] == own_id(entity)
-        if not declared.is_group:
-            shown = getattr(entity, "attributes", {}).get("DisplayName")
+        if run.asked("UpdateResource") and event.request_type == "Update" and entity is own:
+            self.seen["a resource was changed in place"] += 1
+        if declared.kind != "GROUP":
+            shown = (
+                getattr(entity, "attributes", {}).get("DisplayName")
+                if declared.kind == "USER"
+                else getattr(entity, "description", None)
+            )
             assert shown == declared.display_name, f"{event}: it is {shown}"
         self.seen["as declared, an entity"] += 1
 
@@ -220,15 +231,17 @@ class TeamBooks(Books):
         if run.event.request_type == "Update" and own and own.state == "DELETED":
             # Where WorkMail does not show who was deleted, that cannot be told from who is hidden.
             return False
-        kind = "GROUP" if declared.is_group else "USER"
         there = [
             entity
             for entity in self._organization.entities.values()
             if entity.name.casefold() == declared.name.casefold() and entity.entity_id in run.found
             if run.found[entity.entity_id].state != "DELETED"
         ]
+        if declared.kind == "RESOURCE" and own and any(entity is not own for entity in there):
+            # It has another name by now, and somebody else has this one.
+            return False
         # One that was made a moment ago, by hand or by a creation nobody heard of, may not show.
-        return all(e.kind == kind and e.visible_from <= run.began_at for e in there)
+        return all(e.kind == declared.kind and e.visible_from <= run.began_at for e in there)
 
     def _owned(self, event: Event) -> Entity | None:
         entity = self._organization.entities.get((event.physical_id or "").rpartition("/")[2])

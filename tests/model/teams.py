@@ -1,4 +1,4 @@
-"""The same stacks, which also declare users and groups, and register them by reference."""
+"""The same stacks, which also declare users, groups and resources, and register some of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from local_aws.workmail import Entity
 from tests.model.cloudformation import Declared, DeclaredByReference, DeclaredEntity, Plan
 from tests.model.deployments import PLANS, SMALL, ByHand, Deployments, Edit, addresses, choose
 from tests.model.invariants import Books
 from tests.model.team_invariants import TeamBooks
 
 # The last is also the address of somebody else.
-TEAM = ("dora", "erin", "sales", "alice@example.com")
-GROUPS = ("team", "sales")
+TEAM = ("dora", "erin", "sales", "blue-room", "alice@example.com")
+KINDS = {"team": "GROUP", "sales": "GROUP", "blue-room": "RESOURCE"}
 # CloudFormation changes no resource's type.
-USER_IDS, GROUP_IDS = tuple("UVWX"), tuple("YZ")
+IDS = {"USER": tuple("UVWX"), "GROUP": tuple("YZ"), "RESOURCE": tuple("ST")}
 REFERRING_IDS = tuple("GHIJKL")
 TEAM_EDITS = st.lists(
     st.builds(
         Edit,
         st.sampled_from(
             ["add entity"] * 4
-            + ["rename entity", "remove entity", "register", "register", "attribute", "name"]
+            + ["rename entity"] * 3
+            + ["remove entity", "register", "register"]
+            + ["attribute"] * 4
+            + ["name"] * 3
             + ["retain entity", "adopt entity", "entity twice", "remove", "rename", "address"]
         ),
         SMALL,
@@ -65,12 +69,16 @@ class Teams(Deployments):
         self.do_by_hand(hand)
 
     def make_entity(self, name: str) -> None:
-        if name != "sales":
+        kind = KINDS.get(name, "USER")
+        if kind == "USER":
             super().make_entity(name)
             return
         self.made += 1
-        entity_id = f"{self.made:08d}-1234-1234-1234-123456789012"
-        entity = self.organization.add_group(name, entity_id=entity_id)
+        if kind == "GROUP":
+            entity_id = f"{self.made:08d}-1234-1234-1234-123456789012"
+            entity: Entity = self.organization.add_group(name, entity_id=entity_id)
+        else:
+            entity = self.organization.add_resource(name, entity_id=f"r-{self.made:032d}")
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 
     def edit(self, template: dict[str, Declared], edit: Edit) -> None:
@@ -113,7 +121,7 @@ class Teams(Deployments):
         if not names:
             return
         name = choose(names, edit.which)
-        free = free_ids(template, is_group=name in GROUPS)
+        free = free_ids(template, KINDS.get(name, "USER"))
         if not free:
             return
         template[free[0]] = DeclaredEntity(
@@ -121,7 +129,7 @@ class Teams(Deployments):
             name,
             "",
             retained=edit.what == 3,
-            is_group=name in GROUPS,
+            kind=KINDS.get(name, "USER"),
             display_name="Member",
         )
         if edit.what:
@@ -139,7 +147,7 @@ class Teams(Deployments):
     def edit_entity(
         self, template: dict[str, Declared], logical_id: str, one: DeclaredEntity, edit: Edit
     ) -> None:
-        free = free_ids(template, is_group=one.is_group)
+        free = free_ids(template, one.kind)
         of_it = {
             name: other
             for name, other in template.items()
@@ -162,5 +170,5 @@ class Teams(Deployments):
             template[logical_id] = replace(one, adopt_existing=not one.adopt_existing)
 
 
-def free_ids(template: dict[str, Declared], *, is_group: bool) -> list[str]:
-    return [name for name in (GROUP_IDS if is_group else USER_IDS) if name not in template]
+def free_ids(template: dict[str, Declared], kind: str) -> list[str]:
+    return [name for name in IDS[kind] if name not in template]

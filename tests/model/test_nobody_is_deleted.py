@@ -1,4 +1,4 @@
-"""Whatever happens to stacks that declare users and groups, and to these, in whatever order."""
+"""Whatever happens to stacks of users, groups and resources, and to these, in whatever order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.teams import Teams
 
-_EXAMPLES = 250
+_EXAMPLES = 450
 _STEPS = 8_000
 _SEEN_OFTEN = 10
 _OFTEN = (
     "Create of an entity failed",
-    "Delete of an entity failed",
     "a name was changed",
     "as declared, an entity",
     "at rest as declared",
@@ -25,7 +24,14 @@ _OFTEN = (
     "kept, rolled back",
     "removed",
 )
-_SOMETIMES = ("kept, late", "refused an entity", "cancelled", "undone")
+_SOMETIMES = (
+    "a resource was changed in place",
+    "Delete of an entity failed",
+    "kept, late",
+    "refused an entity",
+    "cancelled",
+    "undone",
+)
 
 
 def test_nobody_is_deleted_who_is_wanted() -> None:
