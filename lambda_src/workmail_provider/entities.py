@@ -6,10 +6,7 @@ is asked for; nothing is deleted that was handed over or is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from botocore import xform_name
+from collections.abc import Callable
 
 from workmail_provider.aws import call
 from workmail_provider.budgets import (
@@ -31,15 +28,14 @@ from workmail_provider.entity_kinds import (
 from workmail_provider.errors import Failure, ProviderError, ServiceError, Unsettled
 from workmail_provider.invocation import Invocation, Outcome
 from workmail_provider.lifecycle import Entity, EntityState
-from workmail_provider.ownership import Ownership
+from workmail_provider.ownership import Ownership, stack_operation
 from workmail_provider.properties import text_if_any
 from workmail_provider.workmail import (
-    EntityNotFound,
     Organization,
     OrganizationGone,
     not_found_sentence,
-    unexpected,
 )
+from workmail_provider.workmail_entities import EntityDirectory
 
 
 class EntityResource:
@@ -106,7 +102,7 @@ class _Convergence:
         self._kind = kind
         self._declared = declared
         self._own = own
-        self._directory = _Directory(
+        self._directory = EntityDirectory(
             Organization(invocation.clients("workmail", declared.region), declared.organization_id),
             kind,
             declared.name,
@@ -137,7 +133,7 @@ class _Convergence:
         if differing:
             self._record("update", "it is not as declared", entity)
             self._directory.update(entity, differing)
-        if self._wants_another_password():
+        if self._asks_for_another_password():
             self._reset_password(entity)
         self._record("done", "as declared", entity)
         return _physical_id(self._kind, entity)
@@ -148,7 +144,7 @@ class _Convergence:
         Otherwise: another one would have another id, and CloudFormation would delete this one.
         """
         own = missing.own
-        if Ownership(self._invocation, str(own), lambda operation: True).operation.rolls_back:
+        if stack_operation(self._invocation).rolls_back:
             self._invocation.journal.decision(
                 "leave", f"{own} is not there any more, and the stack rolls back"
             )
@@ -211,7 +207,7 @@ class _Convergence:
         own = PhysicalId(self._declared.organization_id, self._kind.word, self._created_id)
         self._invocation.claim(str(own))
 
-    def _wants_another_password(self) -> bool:
+    def _asks_for_another_password(self) -> bool:
         """Whether the template's text has changed. After a creation the password is new anyway."""
         before = self._invocation.request.old_properties.get("ResetPassword")
         wanted = self._declared.reset_password
@@ -219,6 +215,10 @@ class _Convergence:
         return is_update and self._created_id is None and wanted not in (None, before)
 
     def _reset_password(self, entity: Entity) -> None:
+        operation = stack_operation(self._invocation)
+        if operation.rolls_back or operation.is_over:
+            self._record("keep password", f"the stack is {operation.status}", entity)
+            return
         self._record("reset password", "ResetPassword has changed", entity)
         self._directory.reset_password(entity, self._password())
 
@@ -277,7 +277,7 @@ class PeopleResource:
         return Outcome(invocation.request.physical_resource_id or "")
 
     def _converge(self, invocation: Invocation, declared: DeclaredPeople) -> Entity:
-        directory = _Directory(
+        directory = EntityDirectory(
             Organization(invocation.clients("workmail", declared.region), declared.organization_id),
             self._kind,
             declared.entity_id,
@@ -294,7 +294,7 @@ class PeopleResource:
             )
 
         if declared.people is not None:
-            self._converge_people(directory, entity, declared.people, record)
+            self._converge_people(invocation, directory, entity, declared.people, record)
         options = {"BookingOptions": declared.booking_options} if declared.booking_options else {}
         differing = changes(self._kind, entity, options, {})
         if differing:
@@ -305,7 +305,8 @@ class PeopleResource:
 
     def _converge_people(
         self,
-        directory: _Directory,
+        invocation: Invocation,
+        directory: EntityDirectory,
         entity: Entity,
         declared: tuple[str, ...],
         record: Callable[[str, str], None],
@@ -315,7 +316,11 @@ class PeopleResource:
         for person_id in sorted(wanted - there):
             record("associate", f"{person_id} is declared as {self._people.word}")
             directory.associate(entity, self._people, person_id)
-        for person_id in sorted(there - wanted):
+        undeclared = sorted(there - wanted)
+        if undeclared and stack_operation(invocation).is_over:
+            record("leave", "nobody waits for this request any more: what it declares may be old")
+            return
+        for person_id in undeclared:
             record("disassociate", f"{person_id} is no declared {self._people.word}")
             directory.disassociate(entity, self._people, person_id)
 
@@ -329,7 +334,7 @@ class _Deletion:
         self._id = own
         region = text_if_any(invocation.request.properties, "OrganizationRegion")
         organization = Organization(invocation.clients("workmail", region), own.organization_id)
-        self._directory = _Directory(organization, kind, own.entity_id)
+        self._directory = EntityDirectory(organization, kind, own.entity_id)
         self._asked = False
 
     def run(self) -> None:
@@ -365,116 +370,3 @@ class _Deletion:
         self._invocation.journal.decision(
             action, why, organization_id=self._id.organization_id, entity_id=self._id.entity_id
         )
-
-
-class _Directory:
-    """What the function asks of WorkMail about one kind of entity in one organization."""
-
-    def __init__(self, organization: Organization, kind: Kind, name: str) -> None:
-        self._organization = organization
-        self._kind = kind
-        self._name = name
-
-    def describe(self, entity_id: str) -> Entity | None:
-        return self._organization.describe(self._kind.entity_type, entity_id)
-
-    def create(self, attributes: Mapping[str, Any], *, again: bool) -> str:
-        """The id of the new entity."""
-        try:
-            answer = self._perform(self._kind.create_operation, Name=self._name, **attributes)
-        except ServiceError as error:
-            if error.code == "NameAvailabilityException" and again:
-                raise Unsettled(
-                    ENTITY_VISIBLE,
-                    f"{self._what()} was created and does not show: look at it in WorkMail, then "
-                    "deploy again",
-                ) from error
-            raise self._explained(error) from error
-        return str(answer[self._kind.id_name])
-
-    def update(self, entity: Entity, attributes: Mapping[str, Any]) -> None:
-        self._on(entity, self._kind.update_operation, **attributes)
-
-    def delete(self, entity: Entity) -> None:
-        self._on(entity, self._kind.delete_operation)
-
-    def reset_password(self, entity: Entity, password: str) -> None:
-        self._on(entity, "ResetPassword", Password=password)
-
-    def associate(self, entity: Entity, people: People, person_id: str) -> None:
-        self._on(entity, people.associate_operation, **{people.parameter: person_id})
-
-    def disassociate(self, entity: Entity, people: People, person_id: str) -> None:
-        self._on(entity, people.disassociate_operation, **{people.parameter: person_id})
-
-    def people(self, entity: Entity, people: People) -> set[str]:
-        """The ids of the members or delegates that are there; a deleted one does not count."""
-        found: set[str] = set()
-        token: dict[str, str] = {}
-        while True:
-            page = self._on(entity, people.list_operation, **token)
-            for person in page.get(people.declared_as, []):
-                if person.get("State") != EntityState.DELETED:
-                    found.add(person["Id"])
-            if not page.get("NextToken"):
-                return found
-            token = {"NextToken": page["NextToken"]}
-
-    def person(self, people: People, name_or_id: str) -> str:
-        """The canonical id of a declared member or delegate."""
-        try:
-            return self._organization.find(name_or_id).entity_id
-        except EntityNotFound as error:
-            raise Unsettled(
-                ENTITY_VISIBLE,
-                f"{people.word} "
-                + not_found_sentence(name_or_id, self._organization.organization_id),
-            ) from error
-
-    def _on(self, entity: Entity, operation: str, **parameters: Any) -> Any:
-        try:
-            return self._perform(operation, **{self._kind.id_name: entity.entity_id}, **parameters)
-        except ServiceError as error:
-            raise self._explained(error) from error
-
-    def _perform(self, operation: str, **parameters: Any) -> Any:
-        method = getattr(self._organization.client, xform_name(operation))
-        try:
-            return self._organization.call(operation, method, **parameters)
-        except ServiceError as error:
-            if "Password" not in parameters:
-                raise
-            # WorkMail's own words may quote it.
-            raise ServiceError(error.operation, error.code, "") from None
-
-    def _explained(self, error: ServiceError) -> ProviderError:
-        what = self._what()
-        match error.code:
-            case "NameAvailabilityException":
-                return Failure(f"the name of {what} is taken: declare another")
-            case "ReservedNameException":
-                return Failure(f"the name of {what} is reserved by WorkMail: declare another")
-            case "InvalidPasswordException":
-                return Failure(
-                    f"WorkMail does not accept the password of {what}: put one into its secret "
-                    "that the organization's password policy allows"
-                )
-            case "InvalidConfigurationException":
-                return Failure(
-                    f"the booking options of {what} contradict each other: correct them"
-                    f"{error.in_brackets}"
-                )
-            case "UnsupportedOperationException":
-                return Failure(f"the directory is read-only: change {what} there")
-            case "EntityNotFoundException":
-                return Unsettled(ENTITY_VISIBLE, f"{what}, or who it names, is not there: check it")
-            case "EntityStateException":
-                return Unsettled(
-                    STATE_CHANGED,
-                    f"WorkMail refuses to change {what} in its state: look at it"
-                    f"{error.in_brackets}",
-                )
-        return Failure(unexpected(error, what))
-
-    def _what(self) -> str:
-        return f"{self._kind.word} {self._name} of {self._organization.name}"

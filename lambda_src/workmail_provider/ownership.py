@@ -15,6 +15,11 @@ from workmail_provider.lifecycle import (
 from workmail_provider.stack import Stack
 
 
+def stack_operation(invocation: Invocation) -> StackOperation:
+    """What the request's stack is going through. Raises Failure when that cannot be read."""
+    return _stack(invocation).operation()
+
+
 class Ownership:
     """What the request's stack says of one physical id.
 
@@ -65,5 +70,9 @@ class Ownership:
 
     @cached_property
     def _stack(self) -> Stack:
-        client = self._invocation.clients("cloudformation", None)
-        return Stack(client, self._invocation.request.stack_id)
+        return _stack(self._invocation)
+
+
+def _stack(invocation: Invocation) -> Stack:
+    client = invocation.clients("cloudformation", None)
+    return Stack(client, invocation.request.stack_id)

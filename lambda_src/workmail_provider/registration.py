@@ -23,7 +23,7 @@ from workmail_provider.lifecycle import (
     enabled_before,
     next_step,
 )
-from workmail_provider.ownership import Ownership
+from workmail_provider.ownership import Ownership, stack_operation
 from workmail_provider.properties import boolean, structure, text, text_if_any, texts_if_any
 from workmail_provider.workmail import (
     EntityNotFound,
@@ -195,12 +195,13 @@ class _Convergence:
 
     def _converge_aliases(self, entity: Entity) -> None:
         # Few registrations declare any, and the others start without it.
-        from workmail_provider.aliases import Aliases, to_add, to_remove
+        from workmail_provider.aliases import to_add, to_remove
+        from workmail_provider.workmail_aliases import Aliases
 
         declared = self._declared.aliases or ()
         aliases = Aliases(self._organization, entity)
         there = aliases.there()
-        for alias in to_add(there, declared):
+        for alias in to_add([*there, entity.email or ""], declared):
             self._record("add alias", alias, entity)
             aliases.add(alias)
         removed = to_remove(
@@ -210,11 +211,16 @@ class _Convergence:
             entity.email or "",
             others_too=self._declared.remove_other_aliases,
         )
+        if not removed:
+            return
+        operation = stack_operation(self._invocation)
         # What a rolled-back update declared was perhaps there before it.
-        if removed and not _ownership(self._invocation, entity).operation.rolls_back:
-            for alias in removed:
-                self._record("remove alias", alias, entity)
-                aliases.remove(alias)
+        if operation.rolls_back or operation.is_over:
+            self._record("leave aliases", f"the stack is {operation.status}", entity)
+            return
+        for alias in removed:
+            self._record("remove alias", alias, entity)
+            aliases.remove(alias)
 
     def _read(self) -> Entity:
         try:

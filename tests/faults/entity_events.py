@@ -163,6 +163,16 @@ def _delegates(world: World) -> Request:
     )(world)
 
 
+def _another_delegate(world: World) -> Request:
+    for name in ("alice", "bob", "board-room"):
+        world.enable(name, f"{name}@example.com")
+    world.room.delegates.append(world.alice.entity_id)
+    room = world.room.entity_id
+    declared = _declared(world, DELEGATES, ResourceId=room, Delegates=["bob"])
+    own = f"{_entity_id(world.room)}/delegates"
+    return Request("Update", own, declared, DELEGATES, {**declared, "Delegates": ["alice"]})
+
+
 def _aliases(world: World) -> Request:
     world.enable("alice", "alice@example.com")
     world.alice.aliases.append("old@example.com")
@@ -279,6 +289,12 @@ ENTITY_EVENTS = (
             "alice": (ENABLED, "alice@example.com"),
             "board-room": (ENABLED, "board-room@example.com, with alice, asking"),
         },
+        subject="board-room",
+    ),
+    _event(
+        "Update of a resource's delegates, one comes and one goes",
+        _another_delegate,
+        {**AS_ENABLED, "board-room": (ENABLED, "board-room@example.com, with bob")},
         subject="board-room",
     ),
     _event(

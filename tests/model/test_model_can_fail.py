@@ -28,6 +28,7 @@ from workmail_provider import (
     ownership,
     registration,
     workmail,
+    workmail_entities,
 )
 from workmail_provider.answer import Answer
 from workmail_provider.continuation import Continuation
@@ -275,12 +276,14 @@ def a_name_is_changed_by_replacement(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_update_tells_the_password(patch: pytest.MonkeyPatch) -> None:
-    update = entities._Directory.update
+    update = workmail_entities.EntityDirectory.update
 
-    def tell(self: entities._Directory, entity: Entity, attributes: Mapping[str, Any]) -> None:
+    def tell(
+        self: workmail_entities.EntityDirectory, entity: Entity, attributes: Mapping[str, Any]
+    ) -> None:
         update(self, entity, {**attributes, "Initials": PASSWORD})
 
-    patch.setattr(entities._Directory, "update", tell)
+    patch.setattr(workmail_entities.EntityDirectory, "update", tell)
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,17 @@ class TestPasswords:
         world.declare(USER, own, before=asked, **asked)
         assert "ResetPassword" not in world.operations
 
+    @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE"])
+    def test_neither_a_rollback_nor_a_late_update_resets_it(
+        self, world: Directory, status: str
+    ) -> None:
+        own = world.declare(USER, PasswordSecretArn=SECRET_ARN)["PhysicalResourceId"]
+        world.stack.status = status
+        asked = {"PasswordSecretArn": SECRET_ARN, "ResetPassword": "1"}
+        answer = world.declare(USER, own, before={"ResetPassword": "2"}, **asked)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert "ResetPassword" not in world.operations
+
     @pytest.mark.parametrize(
         "code", ["InvalidPasswordException", "InvalidParameterException", "Surprising"]
     )
@@ -401,6 +412,31 @@ class TestPeople:
         world.declare(MEMBERS, GroupId=team, Members=["bob"])
         assert world.workmail.calls.of("DisassociateMemberFromGroup") == []
 
+    def test_a_late_update_removes_none(self, world: Directory, team: str) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
+        world.stack.status = "UPDATE_COMPLETE"
+        answer = world.declare(MEMBERS, own, GroupId=team, Members=[])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.team.members == [world.alice.entity_id]
+
+    def test_a_rollback_removes_whom_the_update_added(self, world: Directory, team: str) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        world.declare(MEMBERS, own, GroupId=team, Members=[])
+        assert world.team.members == []
+
+    def test_a_delegate_who_is_gone_is_none(self, world: Directory, team: str) -> None:
+        room = world.room.entity_id
+        own = world.declare(DELEGATES, ResourceId=room, Delegates=["alice", "bob"])
+        world.alice.delete()
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
+        answer = world.declare(
+            DELEGATES, own["PhysicalResourceId"], ResourceId=room, Delegates=["bob"]
+        )
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        # WorkMail shows neither the state of a delegate nor, then, the delegate.
+        assert len(world.workmail.calls.of("DisassociateDelegateFromResource")) == 1
+
     def test_removed_members_stay(self, world: Directory, team: str) -> None:
         own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
         world.workmail.calls.clear()
@@ -479,9 +515,17 @@ class TestAliases:
         world.send("Create", Aliases=["a@example.com"], RemoveOtherAliases="true")
         assert world.workmail.calls.of("DeleteAlias") == []
 
-    def test_a_rollback_removes_none(self, world: Directory) -> None:
+    def test_nor_is_it_added(self, world: Directory) -> None:
+        world.workmail.behaviour = Behaviour(repeated_alias_error="EmailAddressInUseException")
+        answer = world.send("Create", Aliases=["Alice@example.com"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+
+    @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE"])
+    def test_neither_a_rollback_nor_a_late_update_removes_one(
+        self, world: Directory, status: str
+    ) -> None:
         own = world.send("Create", Aliases=["a@example.com"])["PhysicalResourceId"]
-        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        world.stack.status = status
         world.send("Update", own, before={"Aliases": ["a@example.com"]}, Aliases=[])
         assert world.alice.aliases == ["a@example.com"]
 
