@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -73,9 +73,21 @@ class Declared:
     adopt_existing: bool = True
     retained: bool = False
     export: Export | None = None
+    # None: nothing is declared of them.
+    aliases: tuple[str, ...] | None = None
+    remove_other_aliases: bool = False
 
-    # What depends on another resource comes after it, and leaves before it.
-    depends: ClassVar[bool] = True
+    # What depends on others comes after them, and leaves before them.
+    rank: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """What is not as it is by default."""
+        told = [
+            f"{one.name}={getattr(self, one.name)}"
+            for one in fields(self)
+            if one.name != "name" and getattr(self, one.name) != one.default
+        ]
+        return f"{self.name}({', '.join(told)})"
 
     def resolved(self, rows: Mapping[str, Row]) -> Declared:
         """With each reference to another resource replaced by what that is."""
@@ -90,16 +102,27 @@ class Declared:
         return EXPORT_SERVICE_TIMEOUT if self.export else SERVICE_TIMEOUT
 
     @property
-    def properties(self) -> dict[str, Any]:
-        declared = {
+    def _common_properties(self) -> dict[str, Any]:
+        return {
             "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:provider",
             "ServiceTimeout": f"{self.service_timeout:.0f}",
             "OrganizationId": ORGANIZATION_ID,
+        }
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        declared: dict[str, Any] = {
+            **self._common_properties,
             "EntityId": self.entity_id,
             "Email": self.email,
             "AdoptExisting": "true" if self.adopt_existing else "false",
         }
-        return {**declared, **({"MailboxExport": self.export.properties} if self.export else {})}
+        if self.export:
+            declared["MailboxExport"] = self.export.properties
+        if self.aliases is not None:
+            declared["Aliases"] = list(self.aliases)
+            declared["RemoveOtherAliases"] = "true" if self.remove_other_aliases else "false"
+        return declared
 
 
 @dataclass(frozen=True)
@@ -109,7 +132,7 @@ class DeclaredByReference(Declared):
     of: str = ""
 
     def resolved(self, rows: Mapping[str, Row]) -> Declared:
-        return replace(self, entity_id=rows[self.of].physical_id.rpartition("/")[2])
+        return replace(self, entity_id=rows[self.of].entity_id)
 
 
 @dataclass(frozen=True)
@@ -119,8 +142,10 @@ class DeclaredEntity(Declared):
     kind: str = "USER"
     # Of a resource its description; groups have nothing of the kind.
     display_name: str = ""
+    # Of a user.
+    reset_password: str | None = None
 
-    depends: ClassVar[bool] = False
+    rank: ClassVar[int] = 0
 
     @property
     def type_of_resource(self) -> str:
@@ -129,17 +154,58 @@ class DeclaredEntity(Declared):
     @property
     def properties(self) -> dict[str, Any]:
         declared: dict[str, Any] = {
-            "ServiceToken": "arn:aws:lambda:us-east-1:000000000000:function:provider",
-            "ServiceTimeout": f"{self.service_timeout:.0f}",
-            "OrganizationId": ORGANIZATION_ID,
+            **self._common_properties,
             "Name": self.name,
             "AdoptExisting": "true" if self.adopt_existing else "false",
         }
         if self.kind == "USER":
             declared["Attributes"] = {"DisplayName": self.display_name}
             declared["PasswordSecretArn"] = PASSWORD_SECRET
+            if self.reset_password:
+                declared["ResetPassword"] = self.reset_password
         if self.kind == "RESOURCE":
             declared["Attributes"] = {"Type": "ROOM", "Description": self.display_name}
+        return declared
+
+
+@dataclass(frozen=True)
+class DeclaredPeople(Declared):
+    """Who are the members of a group, or the delegates of a resource, that the template makes.
+
+    `people` are names. Of whom the template makes, the property has the id. `accepts_requests`
+    is a booking option.
+    """
+
+    of: str = ""
+    kind: str = "GROUP"
+    people: tuple[str, ...] | None = ()
+    accepts_requests: bool | None = None
+
+    rank: ClassVar[int] = 2
+
+    def resolved(self, rows: Mapping[str, Row]) -> DeclaredPeople:
+        made = {
+            row.declared.name: row.entity_id
+            for row in rows.values()
+            if isinstance(row.declared, DeclaredEntity) and row.physical_id
+        }
+        people = self.people and tuple(made.get(name, name) for name in self.people)
+        return replace(self, entity_id=rows[self.of].entity_id, people=people)
+
+    @property
+    def type_of_resource(self) -> str:
+        whose = "GroupMembers" if self.kind == "GROUP" else "ResourceDelegates"
+        return f"Custom::WorkMail{whose}"
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        id_name = "GroupId" if self.kind == "GROUP" else "ResourceId"
+        declared = {**self._common_properties, id_name: self.entity_id}
+        if self.people is not None:
+            declared["Members" if self.kind == "GROUP" else "Delegates"] = list(self.people)
+        if self.accepts_requests is not None:
+            accepts = "true" if self.accepts_requests else "false"
+            declared["BookingOptions"] = {"AutoAcceptRequests": accepts}
         return declared
 
 
@@ -153,6 +219,10 @@ class Row:
     declared: Declared
     physical_id: str
     status: str
+
+    @property
+    def entity_id(self) -> str:
+        return self.physical_id.rpartition("/")[2]
 
     @property
     def leaves(self) -> bool:
@@ -210,8 +280,7 @@ class Event:
         target = self.physical_id.rpartition("/")[2] if self.physical_id else "-"
         return (
             f"{self.request_type} {self.stack.name}/{self.logical_id} on {target}, "
-            f"declared {self.declared.entity_id} <{self.declared.email}>"
-            + (f" exported to {self.declared.export.bucket}" if self.declared.export else "")
+            f"declared {self.declared}"
         )
 
 
@@ -377,7 +446,7 @@ class Operation:
     def _create(self) -> _Events:
         self._set_status("CREATE_IN_PROGRESS")
         try:
-            for logical_id, declared in self._referring_last(self._template):
+            for logical_id, declared in self._dependent_last(self._template):
                 yield from self._create_one(logical_id, declared.resolved(self.stack.rows))
             self._fail_at_the_end()
         except ResourceFailed:
@@ -388,7 +457,7 @@ class Operation:
     def _update(self) -> _Events:
         self._set_status("UPDATE_IN_PROGRESS")
         try:
-            for logical_id, unresolved in self._referring_last(self._template):
+            for logical_id, unresolved in self._dependent_last(self._template):
                 declared = unresolved.resolved(self.stack.rows)
                 row = self.stack.rows.get(logical_id)
                 if row is None:
@@ -403,7 +472,7 @@ class Operation:
             return
         if self._rules.engine is Engine.AWS:
             self._set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        for leaving in self._referring_first(self._in_order(self._replaced)):
+        for leaving in self._dependent_first(self._in_order(self._replaced)):
             if not leaving.declared.retained:
                 yield from self._clean_up(leaving)
         removed = [name for name in self.stack.rows if name not in self._template]
@@ -444,7 +513,7 @@ class Operation:
                 row = self.stack.rows[old.logical_id]
                 leaving.append(_Leaving(old.logical_id, row.physical_id, row.declared))
         self._set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-        for thing in self._referring_first(self._in_order(leaving)):
+        for thing in self._dependent_first(self._in_order(leaving)):
             if not thing.declared.retained:
                 yield from self._clean_up(thing)
         created = [name for name in created if name in self.stack.rows]
@@ -538,7 +607,7 @@ class Operation:
         is_clean_up = tries > 1
         is_ministack = self._rules.engine is Engine.MINISTACK
         names = self._in_order(logical_ids)
-        names.sort(key=lambda name: not self.stack.rows[name].declared.depends)
+        names.sort(key=lambda name: -self.stack.rows[name].declared.rank)
         leaving = [(name, self.stack.rows[name]) for name in names]
         for logical_id, row in leaving:
             if row.declared.retained:
@@ -616,11 +685,11 @@ class Operation:
         ordered = list(things)
         return ordered[::-1] if self.plan.backwards else ordered
 
-    def _referring_last(self, template: Template) -> list[tuple[str, Declared]]:
-        return sorted(self._in_order(template.items()), key=lambda item: item[1].depends)
+    def _dependent_last(self, template: Template) -> list[tuple[str, Declared]]:
+        return sorted(self._in_order(template.items()), key=lambda item: item[1].rank)
 
-    def _referring_first(self, leaving: list[_Leaving]) -> list[_Leaving]:
-        return sorted(leaving, key=lambda one: not one.declared.depends)
+    def _dependent_first(self, leaving: list[_Leaving]) -> list[_Leaving]:
+        return sorted(leaving, key=lambda one: -one.declared.rank)
 
     # Status and times.
 

@@ -162,6 +162,8 @@ BEHAVIOURS = st.builds(
     failed_export_can_be_repeated=st.sampled_from([True, True, False]),
     cancel_ended_export_fails=st.booleans(),
     old_export_job_vanishes=st.booleans(),
+    disabled_can_be_associated=st.booleans(),
+    repeated_alias_error=st.sampled_from([None, "EmailAddressInUseException"]),
     visible_after=st.sampled_from([0.0, 30.0]),
     settle_delay=st.sampled_from([0.0] * 5 + [5.0] + [40.0] * 3 + [400.0]),
 )
@@ -221,7 +223,7 @@ class Deployments(RuleBasedStateMachine):
             self.organization,
             self.workmail.exports,
             self.time,
-            settle_delay=behaviour.settle_delay,
+            behaviour=behaviour,
             rollback_moves_time=rollback_moves_time,
             hides_enabled_date=hides_enabled_date,
         )
@@ -247,7 +249,11 @@ class Deployments(RuleBasedStateMachine):
             after_call=self.books.after_call,
             after_sleep=self.expire,
         )
-        self.deploy_in_peace(first, edits)
+        self.deploy_in_peace(first, self.at_first(edits))
+
+    def at_first(self, edits: list[Edit]) -> list[Edit]:
+        """What the first stack is made of."""
+        return edits
 
     # What people do.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ConnectionClosedError
 
-from local_aws.workmail import Drop, Entity, Failure, WorkMail
+from local_aws.workmail import Drop, Entity, Failure, Group, Resource, WorkMail
 from tests.model.cloudformation import PASSWORD_SECRET, Event, Stack
 from tests.unit.provider.world import (
     FUNCTION_ARN,
@@ -109,6 +109,9 @@ class Found:
     email: str | None
     enabled_at: float | None
     is_settled: bool
+    aliases: tuple[str, ...]
+    # The ids of members or delegates.
+    people: tuple[str, ...]
 
 
 @dataclass
@@ -389,7 +392,17 @@ def found(entity: Entity, now: float) -> Found:
         email=registration.email if registration.state == "ENABLED" else None,
         enabled_at=registration.enabled_at,
         is_settled=entity.registration_seen(now) is registration,
+        aliases=tuple(entity.aliases),
+        people=tuple(entity.associated) if isinstance(entity, Group | Resource) else (),
     )
+
+
+def takes_away(event: Event, *, in_rollbacks: bool) -> bool:
+    """Whether a Create or an Update may take something away: not when nobody waits any more."""
+    operation = event.stack.operation
+    if operation is None or not operation.is_in_progress:
+        return False
+    return in_rollbacks or not operation.rolls_back
 
 
 def _entity_of(parameters: Mapping[str, Any]) -> str:

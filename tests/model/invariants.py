@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from local_aws.workmail import Entity, Exports, Organization
+from local_aws.workmail import Behaviour, Entity, Exports, Organization
 from tests.model.cloudformation import Declared, Event, Row, Stack
 from tests.model.exports import ExportBooks
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
@@ -43,7 +43,7 @@ class Books:
         exports: Exports,
         time: Time,
         *,
-        settle_delay: float,
+        behaviour: Behaviour,
         rollback_moves_time: bool,
         hides_enabled_date: bool,
     ) -> None:
@@ -51,7 +51,7 @@ class Books:
         self._organization = organization
         self._exports = ExportBooks(exports, time)
         self._time = time
-        self._settle_delay = settle_delay
+        self._settle_delay = behaviour.settle_delay
         self._hides_enabled_date = hides_enabled_date
         self._rollback_moves_time = rollback_moves_time
         # Raised when the run is over: inside it the function would catch them.

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.workmail import Entity
-from tests.model.cloudformation import DeclaredEntity, Event
-from tests.model.function import FUNCTION_TIMEOUT, PASSWORD, Run, found
+from local_aws.workmail import Behaviour, Entity
+from tests.model.alias_books import ALIAS_CHANGES, AliasBooks
+from tests.model.cloudformation import Declared, DeclaredEntity, DeclaredPeople, Event
+from tests.model.function import FUNCTION_TIMEOUT, PASSWORD, Run, found, takes_away
 from tests.model.invariants import Books
+from tests.model.people_books import PEOPLE_CHANGES, PeopleBooks
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.answer import NEVER_CREATED
 
@@ -28,8 +30,10 @@ class EntityLost(AssertionError):
 class TeamBooks(Books):
     """What the model knows of users and groups; registrations are judged as everywhere."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *given: Any, behaviour: Behaviour, **named: Any) -> None:
+        super().__init__(*given, behaviour=behaviour, **named)
+        self._aliases = AliasBooks(self._organization, self.seen)
+        self._people = PeopleBooks(self._organization, behaviour, self.seen)
         # By request: the ids of what was created for it.
         self._created: dict[Event, list[str]] = {}
 
@@ -56,6 +60,9 @@ class TeamBooks(Books):
         super().before_call(run, operation, parameters)
         if PASSWORD in str(parameters) and operation not in _WITH_PASSWORD:
             self.violate(f"{operation} was told a password: {run.event}")
+        why = self._why_not(run, operation, parameters)
+        if why:
+            self.violate(f"{operation} with {parameters}: {why}: {run.event}")
         if operation in _DELETIONS:
             self._judge_deletion(run, str(next(iter(set(parameters.values()) - {ORGANIZATION_ID}))))
         if operation in _CREATIONS:
@@ -64,6 +71,30 @@ class TeamBooks(Books):
                 self.violate(f"nobody declared {parameters['Name']}: {run.event}")
             if run.event.request_type == "Delete":
                 self.violate(f"a Delete creates: {run.event}")
+
+    def _why_not(self, run: Run, operation: str, parameters: Mapping[str, Any]) -> str | None:
+        """Why aliases, people or a password must not be changed so, or None."""
+        if operation in ALIAS_CHANGES:
+            return self._aliases.violation(run, operation, parameters)
+        is_of_people = isinstance(run.event.declared, DeclaredPeople)
+        if operation in PEOPLE_CHANGES or (is_of_people and operation in _CHANGES):
+            return self._people.violation(run, operation, parameters)
+        # What changes between the look at the stack and the call, nobody can know.
+        if operation == "ResetPassword" and not (
+            self._asks_for_password(run.event)
+            and (run.was_interrupted or takes_away(run.event, in_rollbacks=False))
+        ):
+            return "nobody asked for another password, or not any more"
+        return None
+
+    def _asks_for_password(self, event: Event) -> bool:
+        """An Update has another text than before."""
+        now, before = event.declared, event.old
+        return (
+            isinstance(now, DeclaredEntity)
+            and isinstance(before, DeclaredEntity)
+            and now.reset_password not in (None, before.reset_password)
+        )
 
     def _judge_deletion(self, run: Run, entity_id: str) -> None:
         event = run.event
@@ -90,6 +121,11 @@ class TeamBooks(Books):
         self, run: Run, operation: str, entity_id: str, answer: Mapping[str, str]
     ) -> None:
         super().after_call(run, operation, entity_id, answer)
+        if operation in ALIAS_CHANGES:
+            self._aliases.note(run, operation)
+            self.disturb(f"{ORGANIZATION_ID}/{entity_id}")
+        if operation in PEOPLE_CHANGES:
+            self._people.note(operation)
         if operation in _DELETIONS:
             self.seen["deleted"] += 1
             self.disturb(f"{ORGANIZATION_ID}/{entity_id}")
@@ -116,6 +152,26 @@ class TeamBooks(Books):
             self._check_deletion(run)
         else:
             self._check_entity(run, run.event.declared)
+
+    def _check_convergence(self, run: Run) -> None:
+        declared = run.event.declared
+        if isinstance(declared, DeclaredPeople):
+            self._people.check(run, declared)
+            return
+        super()._check_convergence(run)
+        entity = self.entity(declared)
+        if entity and run.answer["Status"] == "SUCCESS" and not run.was_interrupted:
+            self._aliases.check(run, entity)
+
+    def _must_succeed(self, run: Run, entity: Entity | None) -> bool:
+        is_declared = entity is not None and run.event.request_type != "Delete"
+        if entity and is_declared and self._aliases.stands_in_the_way(run, entity):
+            return False
+        return super()._must_succeed(run, entity)
+
+    def _assert_is_declared(self, entity: Entity, declared: Declared, where: str) -> None:
+        super()._assert_is_declared(entity, declared, where)
+        self._aliases.check_declared(declared.aliases, entity, where)
 
     def _check_entity_answer(self, run: Run) -> None:
         event = run.event
@@ -186,6 +242,10 @@ class TeamBooks(Books):
             return
         if run.was_interrupted or self._settle_delay:
             return
+        operation = event.stack.operation
+        if own is not None and own.state == "DELETED" and operation and operation.rolls_back:
+            self.seen["a rollback without what was deleted"] += 1
+            return
         assert not self._must_refuse_entity(run), f"{event} has to be refused"
         assert entity, f"{event} succeeded, and nobody is there"
         assert answer["PhysicalResourceId"] == own_id(entity)
@@ -198,12 +258,28 @@ class TeamBooks(Books):
                 else getattr(entity, "description", None)
             )
             assert shown == declared.display_name, f"{event}: it is {shown}"
+        self._check_password(run, entity)
         self.seen["as declared, an entity"] += 1
+
+    def _check_password(self, run: Run, entity: Entity) -> None:
+        """It is reset if that was asked for; who is new has the password of the secret anyway."""
+        was_reset = set(run.asked("ResetPassword"))
+        if not self._asks_for_password(run.event):
+            assert not was_reset, f"{run.event} reset the password of {was_reset}"
+        elif not takes_away(run.event, in_rollbacks=False):
+            self.seen["no password reset in a rollback"] += 1
+            assert not was_reset, f"{run.event} reset the password of {was_reset}"
+        elif not run.asked("CreateUser"):
+            self.seen["password reset"] += 1
+            assert was_reset == {entity.entity_id}, f"{run.event} reset that of {was_reset}"
 
     def _must_refuse_entity(self, run: Run) -> bool:
         """Made by somebody else, and adopt_existing is False."""
-        event = run.event
+        event, own = run.event, self._owned(run.event)
         if event.declared.adopt_existing or run.was_interrupted or not run.was_waited_for:
+            return False
+        if event.request_type == "Update" and own and run.found[own.entity_id].state != "DELETED":
+            # It keeps its own, and a name that somebody else has is no other matter.
             return False
         names = {
             id: self._organization.entities[id]

@@ -21,6 +21,7 @@ from tests.model.team_invariants import EntityLost
 from tests.model.teams import Teams
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider import (
+    aliases,
     entities,
     export,
     export_job,
@@ -286,12 +287,95 @@ def an_update_tells_the_password(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(workmail_entities.EntityDirectory, "update", tell)
 
 
+def nobody_leaves(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(workmail_entities.EntityDirectory, "disassociate", lambda *_: None)
+
+
+def who_is_declared_by_name_leaves(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(workmail_entities.EntityDirectory, "person", lambda self, people, name: name)
+
+
+def people_leave_with_their_declaration(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(entities.PeopleResource, "delete", entities.PeopleResource.update)
+
+
+def things_are_taken_away_late(patch: pytest.MonkeyPatch) -> None:
+    _every_operation(patch, is_over=False)
+
+
+def a_rollback_goes_forward(patch: pytest.MonkeyPatch) -> None:
+    _every_operation(patch, is_over=False, rolls_back=False)
+
+
+def _every_operation(patch: pytest.MonkeyPatch, **pretended: bool) -> None:
+    """As Updates see it; Deletes look for themselves."""
+
+    def pretend(invocation: Invocation) -> Any:
+        operation = ownership.stack_operation(invocation)
+        real = {"is_over": operation.is_over, "rolls_back": operation.rolls_back}
+        return SimpleNamespace(status=operation.status, **{**real, **pretended})
+
+    patch.setattr(entities, "stack_operation", pretend)
+    patch.setattr(registration, "stack_operation", pretend)
+
+
+def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        entities._Convergence,
+        "_asks_for_another_password",
+        lambda self: self._declared.password_secret_arn and self._own and not self._created_id,
+    )
+
+
+def no_password_is_reset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(entities._Convergence, "_asks_for_another_password", lambda _: False)
+
+
+def no_alias_is_added(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(aliases, "to_add", lambda *_: [])
+
+
+def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(aliases, "to_remove", lambda *_, **__: [])
+
+
+def every_other_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
+    to_remove = aliases.to_remove
+    patch.setattr(
+        aliases, "to_remove", lambda *given, others_too: to_remove(*given, others_too=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        nobody_leaves,
+        who_is_declared_by_name_leaves,
+        people_leave_with_their_declaration,
+        things_are_taken_away_late,
+        a_rollback_goes_forward,
+        each_update_resets_the_password,
+        no_password_is_reset,
+        no_alias_is_added,
+        no_alias_is_removed,
+        every_other_alias_is_removed,
+    ],
+)
+def test_a_broken_rule_of_people_passwords_and_aliases_is_found(
+    monkeypatch: pytest.MonkeyPatch, broken: Break
+) -> None:
+    broken(monkeypatch)
+    with pytest.raises(AssertionError):
+        play(Teams)
+
+
 @pytest.mark.parametrize(
     ("broken", "violation"),
     [
         (what_is_enabled_is_deleted, EntityLost),
-        (no_reason_counts("handed over"), EntityLost),
-        (no_reason_counts("it was there before"), EntityLost),
+        # Found first where the Delete waits for one to be deregistered that it should leave.
+        (no_reason_counts("handed over"), AssertionError),
+        (no_reason_counts("it was there before"), AssertionError),
         (no_reason_counts("the stack is"), EntityLost),
         (anybody_with_the_address_is_adopted, AssertionError),
         (a_name_is_changed_by_replacement, AssertionError),

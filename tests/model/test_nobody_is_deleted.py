@@ -1,4 +1,4 @@
-"""Whatever happens to stacks of users, groups and resources, and to these, in whatever order."""
+"""Whatever happens to stacks of users, groups, resources, members, delegates and aliases."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.teams import Teams
 
-_EXAMPLES = 450
-_STEPS = 8_000
+_EXAMPLES = 900
+_STEPS = 20_000
 _SEEN_OFTEN = 10
 _OFTEN = (
     "Create of an entity failed",
     "a name was changed",
+    "alias added",
+    "alias removed",
     "as declared, an entity",
+    "as declared, people",
+    "associated",
     "at rest as declared",
     "created",
     "deleted",
     "deregistered",
+    "disassociated",
     "kept, handed over",
     "kept, rolled back",
     "removed",
 )
 _SOMETIMES = (
     "a resource was changed in place",
+    "aliases left in a rollback",
+    "Create of people failed",
     "Delete of an entity failed",
     "kept, late",
+    "password reset",
+    "no password reset in a rollback",
     "refused an entity",
     "cancelled",
     "undone",
