@@ -37,10 +37,10 @@ unit: install ## the function and the local WorkMail, without processes; every f
 	pytest tests/unit tests/faults
 
 model: install ## the function under a model of CloudFormation: 10,000 steps and more
-	pytest tests/model
+	pytest -n 2 tests/model
 
-model-long: install ## the same with other steps in each run, for about an hour
-	pytest --hypothesis-profile=model-long tests/model/test_no_mailbox_is_lost.py
+model-long: install ## the same with other steps in each run, for some hours
+	pytest -n 2 --hypothesis-profile=model-long tests/model -k "nobody_is_deleted or no_mailbox_is_lost"
 
 synth-tests: install ## templates, asset, wheel
 	pytest -n 2 tests/synth

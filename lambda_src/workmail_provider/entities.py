@@ -6,8 +6,7 @@ is asked for; nothing is deleted that was handed over or is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from workmail_provider.answer import NEVER_CREATED
 from workmail_provider.aws import call
 from workmail_provider.budgets import (
     ENTITY_DEREGISTERED,
@@ -33,7 +32,6 @@ from workmail_provider.properties import text_if_any
 from workmail_provider.workmail import (
     Organization,
     OrganizationGone,
-    not_found_sentence,
 )
 from workmail_provider.workmail_entities import EntityDirectory
 
@@ -263,11 +261,11 @@ class PeopleResource:
 
     def create(self, invocation: Invocation) -> Outcome:
         declared = DeclaredPeople.parse(self._kind, self._people, invocation.request.properties)
+        convergence = _PeopleConvergence(invocation, self._kind, self._people, declared)
         try:
-            entity = invocation.patience.persist(lambda: self._converge(invocation, declared))
+            return Outcome(invocation.patience.persist(convergence.run))
         except OrganizationGone as error:
             raise Failure(str(error)) from error
-        return Outcome(f"{_physical_id(self._kind, entity)}/{self._people.plural}")
 
     def update(self, invocation: Invocation) -> Outcome:
         return self.create(invocation)
@@ -276,53 +274,82 @@ class PeopleResource:
         invocation.journal.decision("leave", f"the {self._people.plural} stay as they are")
         return Outcome(invocation.request.physical_resource_id or "")
 
-    def _converge(self, invocation: Invocation, declared: DeclaredPeople) -> Entity:
-        directory = EntityDirectory(
-            Organization(invocation.clients("workmail", declared.region), declared.organization_id),
-            self._kind,
-            declared.entity_id,
-        )
-        entity = directory.describe(declared.entity_id)
-        if entity is None or not exists(entity):
-            raise Unsettled(
-                ENTITY_VISIBLE, not_found_sentence(declared.entity_id, declared.organization_id)
-            )
 
-        def record(action: str, why: str) -> None:
-            invocation.journal.decision(
-                action, why, organization_id=entity.organization_id, entity_id=entity.entity_id
-            )
+class _PeopleConvergence:
+    """Reads who is there, and adds and removes until it is who is declared."""
 
-        if declared.people is not None:
-            self._converge_people(invocation, directory, entity, declared.people, record)
-        options = {"BookingOptions": declared.booking_options} if declared.booking_options else {}
-        differing = changes(self._kind, entity, options, {})
-        if differing:
-            record("update", "its booking options are not as declared")
-            directory.update(entity, differing)
-        record("done", "as declared")
-        return entity
-
-    def _converge_people(
-        self,
-        invocation: Invocation,
-        directory: EntityDirectory,
-        entity: Entity,
-        declared: tuple[str, ...],
-        record: Callable[[str, str], None],
+    def __init__(
+        self, invocation: Invocation, kind: Kind, people: People, declared: DeclaredPeople
     ) -> None:
-        there = directory.people(entity, self._people)
-        wanted = {directory.person(self._people, name) for name in declared}
+        self._invocation = invocation
+        self._kind = kind
+        self._people = people
+        self._declared = declared
+        organization = Organization(
+            invocation.clients("workmail", declared.region), declared.organization_id
+        )
+        self._directory = EntityDirectory(organization, kind, declared.entity_id)
+
+    def run(self) -> str:
+        """The physical id."""
+        entity = self._directory.describe(self._declared.entity_id)
+        if entity is None or not exists(entity):
+            self._pass_over_in_a_rollback(entity, f"{self._kind.word} {self._declared.entity_id}")
+            return self._invocation.request.physical_resource_id or NEVER_CREATED
+        if self._declared.people is not None:
+            self._converge_people(entity, self._declared.people)
+        options = self._declared.booking_options
+        differing = changes(self._kind, entity, {"BookingOptions": options} if options else {}, {})
+        if differing:
+            self._record("update", "its booking options are not as declared")
+            self._directory.update(entity, differing)
+        self._record("done", "as declared")
+        return f"{_physical_id(self._kind, entity)}/{self._people.plural}"
+
+    def _converge_people(self, entity: Entity, declared: tuple[str, ...]) -> None:
+        there = self._directory.people(entity, self._people)
+        wanted = set(filter(None, map(self._person_id, declared)))
         for person_id in sorted(wanted - there):
-            record("associate", f"{person_id} is declared as {self._people.word}")
-            directory.associate(entity, self._people, person_id)
+            self._record("associate", f"{person_id} is declared as {self._people.word}")
+            self._directory.associate(entity, self._people, person_id)
         undeclared = sorted(there - wanted)
-        if undeclared and stack_operation(invocation).is_over:
-            record("leave", "nobody waits for this request any more: what it declares may be old")
+        if undeclared and stack_operation(self._invocation).is_over:
+            self._record("leave", "nobody waits for this any more: what it declares may be old")
             return
         for person_id in undeclared:
-            record("disassociate", f"{person_id} is no declared {self._people.word}")
-            directory.disassociate(entity, self._people, person_id)
+            self._record("disassociate", f"{person_id} is no declared {self._people.word}")
+            self._directory.disassociate(entity, self._people, person_id)
+
+    def _person_id(self, name_or_id: str) -> str | None:
+        person = self._directory.person(name_or_id)
+        if person is None or not exists(person):
+            self._pass_over_in_a_rollback(person, f"{self._people.word} {name_or_id}")
+            return None
+        return person.entity_id
+
+    def _pass_over_in_a_rollback(self, found: Entity | None, named: str) -> None:
+        """A rollback has to be able to end without what is gone; otherwise it is an error."""
+        if stack_operation(self._invocation).rolls_back:
+            self._record("pass over", f"{named} is not there any more, and the stack rolls back")
+        elif found:
+            raise Failure(
+                f"{named} is deleted from organization {found.organization_id}: declare one that "
+                "exists"
+            )
+        else:
+            raise Unsettled(
+                ENTITY_VISIBLE,
+                f"{named} is not in organization {self._declared.organization_id}: create it "
+                "first, or correct the declaration",
+            )
+
+    def _record(self, action: str, why: str) -> None:
+        self._invocation.journal.decision(
+            action,
+            why,
+            organization_id=self._declared.organization_id,
+            entity_id=self._declared.entity_id,
+        )
 
 
 class _Deletion:

@@ -14,6 +14,7 @@ from typing import Any
 
 from workmail_provider.errors import Failure
 
+_CLOCKS_DIFFER = timedelta(seconds=2)
 _REGISTRATION_ID = re.compile(r"(m-[0-9a-f]{32})/([a-zA-Z0-9._%+@-]{1,256})")
 
 
@@ -178,6 +179,13 @@ def enabled_before(found: Entity, operation: StackOperation) -> bool:
     A missing date counts as before: what is not known to be ours is left alone.
     """
     return found.enabled_date is None or found.enabled_date < operation.began_at
+
+
+def enabled_earlier(found: Entity, at: datetime) -> bool:
+    """Whether the entity was enabled before this time, and by more than clocks differ."""
+    if found.state is not EntityState.ENABLED or found.enabled_date is None:
+        return False
+    return found.enabled_date < at - _CLOCKS_DIFFER
 
 
 def other_holder(

@@ -21,6 +21,7 @@ from workmail_provider.lifecycle import (
     StackOperation,
     Step,
     enabled_before,
+    enabled_earlier,
     next_step,
 )
 from workmail_provider.ownership import Ownership, stack_operation
@@ -138,6 +139,7 @@ class _Convergence:
         self._organization = Organization(
             invocation.clients("workmail", declared.region), declared.organization_id
         )
+        self._began_at = invocation.utc_now()
         self._entity: Entity | None = None
         self._asked: set[Step] = set()
         self._may_have_registered = False
@@ -171,8 +173,9 @@ class _Convergence:
         while True:
             entity = self._read()
             step = next_step(entity, self._declared)
-            if step is Step.UPDATE_ADDRESS:
-                # Under an address that was not asked for: somebody else has enabled it.
+            if step is Step.UPDATE_ADDRESS or enabled_earlier(entity, self._began_at):
+                # Under an address that was not asked for, or sooner: by somebody else, and it did
+                # not show.
                 self._may_have_registered = False
             if step is not Step.REGISTER:
                 self._refuse_somebody_elses(entity)

@@ -14,7 +14,6 @@ from workmail_provider.lifecycle import Entity, EntityState
 from workmail_provider.workmail import (
     EntityNotFound,
     Organization,
-    not_found_sentence,
     unexpected,
 )
 
@@ -61,7 +60,7 @@ class EntityDirectory:
         try:
             self._on(entity, people.disassociate_operation, **{people.parameter: person_id})
         except Unsettled as error:
-            if error.budget is not ENTITY_VISIBLE or self._is_there(person_id):
+            if error.budget is not ENTITY_VISIBLE or self.person(person_id):
                 raise
 
     def people(self, entity: Entity, people: People) -> set[str]:
@@ -77,23 +76,12 @@ class EntityDirectory:
                 return found
             token = {"NextToken": page["NextToken"]}
 
-    def person(self, people: People, name_or_id: str) -> str:
-        """The canonical id of a declared member or delegate."""
+    def person(self, name_or_id: str) -> Entity | None:
+        """Who is declared as a member or delegate, None if nobody has that name or id."""
         try:
-            return self._organization.find(name_or_id).entity_id
-        except EntityNotFound as error:
-            raise Unsettled(
-                ENTITY_VISIBLE,
-                f"{people.word} "
-                + not_found_sentence(name_or_id, self._organization.organization_id),
-            ) from error
-
-    def _is_there(self, person_id: str) -> bool:
-        try:
-            self._organization.find(person_id)
+            return self._organization.find(name_or_id)
         except EntityNotFound:
-            return False
-        return True
+            return None
 
     def _on(self, entity: Entity, operation: str, **parameters: Any) -> Any:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,6 +58,9 @@ class Organization:
         default_factory=lambda: {"administrator", "guest", "krbtgt"},
     )
 
+    # For a test that has to have the same ids each time.
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
     def state(self, now: float) -> str:
         if self.deleted:
             return "Deleted"
@@ -82,14 +85,14 @@ class Organization:
     def add_user(self, name: str, *, entity_id: str | None = None, display_name: str = "") -> User:
         """A disabled user; NameAvailabilityException if the name is taken."""
         user = User(
-            entity_id or str(uuid.uuid4()), name, attributes={"DisplayName": display_name or name}
+            entity_id or self.new_id(), name, attributes={"DisplayName": display_name or name}
         )
         self.add(user)
         return user
 
     def add_group(self, name: str, *, entity_id: str | None = None) -> Group:
         """A disabled group; NameAvailabilityException if the name is taken."""
-        group = Group(entity_id or str(uuid.uuid4()), name)
+        group = Group(entity_id or self.new_id(), name)
         self.add(group)
         return group
 
@@ -97,7 +100,8 @@ class Organization:
         self, name: str, *, entity_id: str | None = None, resource_type: str = "ROOM"
     ) -> Resource:
         """A disabled resource; NameAvailabilityException if the name is taken."""
-        resource = Resource(entity_id or f"r-{uuid.uuid4().hex}", name, resource_type=resource_type)
+        resource_id = entity_id or f"r-{self.new_id().replace('-', '')}"
+        resource = Resource(resource_id, name, resource_type=resource_type)
         self.add(resource)
         return resource
 

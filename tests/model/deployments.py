@@ -210,6 +210,7 @@ class Deployments(RuleBasedStateMachine):
         self.organization = self.workmail.add_organization(
             "acme", organization_id=ORGANIZATION_ID, domain="example.com"
         )
+        self.organization.new_id = self.new_id
         self.workmail.exports.duration = job_seconds
         self.made = 0
         self.ordered = 0
@@ -604,15 +605,18 @@ class Deployments(RuleBasedStateMachine):
 
     # Entities and templates.
 
-    def make_entity(self, name: str) -> None:
+    def new_id(self) -> str:
+        """The same in each run."""
         self.made += 1
-        id = f"{self.made:08d}-1234-1234-1234-123456789012"
+        return f"{self.made:08d}-1234-1234-1234-123456789012"
+
+    def make_entity(self, name: str) -> None:
         if name == "team":
-            self.organization.add_group(name, entity_id=id)
+            self.organization.add_group(name)
         elif name == "room":
-            self.organization.add_resource(name, entity_id=f"r-{id.replace('-', '')}")
+            self.organization.add_resource(name)
         else:
-            self.organization.add_user(name, entity_id=id)
+            self.organization.add_user(name)
         entity = self.organization.entity(name)
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 

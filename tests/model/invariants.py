@@ -169,6 +169,8 @@ class Books:
         before = run.found.get(entity.entity_id)
         # What WorkMail does not show yet, nobody can know.
         is_shown = found(entity, self._time.now).is_settled
+        can_be_told = before is not None and (before.is_settled or not self._hides_enabled_date)
+        is_shown = is_shown and can_be_told
         if before and before.state == "ENABLED" and is_shown and not run.was_interrupted:
             return "the Update did not enable it"
         return None

@@ -74,6 +74,10 @@ class PeopleBooks:
         )
         if run.was_interrupted:
             return
+        if owner.state == "DELETED":
+            operation = event.stack.operation
+            assert operation and operation.rolls_back, f"{event} succeeded on what is deleted"
+            return
         self._check_people(run, declared, owner)
         if declared.accepts_requests is not None:
             assert isinstance(owner, Resource)
@@ -97,7 +101,15 @@ class PeopleBooks:
         """All are there, and WorkMail takes them as they are."""
         is_calm = run.mishap.passes and run.was_waited_for and not run.was_interrupted
         people = self._organization.known(declared.people or ())
-        if not is_calm or len(people) < len(declared.people or ()):
+        operation = run.event.stack.operation
+        if operation and operation.rolls_back:
+            # It can end without who is gone.
+            people = [one for one in people if one.state != "DELETED"]
+            if owner.state == "DELETED":
+                return is_calm
+        elif len(people) < len(declared.people or ()):
+            return False
+        if not is_calm:
             return False
         if any(
             one.state == "DELETED" or one.visible_from > run.began_at + _SHOWS_WITHIN
@@ -123,7 +135,8 @@ class PeopleBooks:
         return None
 
     def _wanted(self, declared: DeclaredPeople) -> set[str]:
-        return {one.entity_id for one in self._organization.known(declared.people or ())}
+        people = self._organization.known(declared.people or ())
+        return {one.entity_id for one in people if one.state != "DELETED"}
 
     def _living(self, owner: Group | Resource) -> set[str]:
         entities: dict[str, Entity] = self._organization.entities

@@ -51,7 +51,7 @@ TEAM_EDIT = st.builds(
         + ["aliases"] * 4
         + ["other aliases", "password", "password"]
     ),
-    SMALL,
+    st.integers(0, len(TEAM) - 1),
     SMALL,
 )
 TEAM_EDITS = st.lists(st.one_of(TEAM_EDIT, TEAM_EDIT, TEAM_EDIT, EDITS), min_size=1, max_size=5)
@@ -121,12 +121,11 @@ class Teams(Deployments):
         if kind == "USER":
             super().make_entity(name)
             return
-        self.made += 1
+        entity: Entity
         if kind == "GROUP":
-            entity_id = f"{self.made:08d}-1234-1234-1234-123456789012"
-            entity: Entity = self.organization.add_group(name, entity_id=entity_id)
+            entity = self.organization.add_group(name)
         else:
-            entity = self.organization.add_resource(name, entity_id=f"r-{self.made:032d}")
+            entity = self.organization.add_resource(name)
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 
     def do_by_hand(self, hand: ByHand) -> None:
@@ -252,6 +251,7 @@ class Teams(Deployments):
             name,
             name,
             "",
+            adopt_existing=edit.what != 1,
             retained=edit.what == 3,
             kind=KINDS.get(name, "USER"),
             display_name="Member",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.teams import Teams
 
-_EXAMPLES = 900
+# More of them than for registrations alone: there is more to meet.
+_TIMES_AS_MANY = 2
 _STEPS = 20_000
 _SEEN_OFTEN = 10
 _OFTEN = (
@@ -43,11 +45,11 @@ _SOMETIMES = (
 )
 
 
-def test_nobody_is_deleted_who_is_wanted() -> None:
+def test_nobody_is_deleted_who_is_wanted(pytestconfig: pytest.Config) -> None:
     Teams.steps, Teams.seen = 0, Counter()
-    profile = settings.get_profile("model")
+    profile = settings.get_profile(pytestconfig.getoption("hypothesis_profile") or "model")
     run_state_machine_as_test(
-        Teams, settings=settings(profile, max_examples=_EXAMPLES, stateful_step_count=40)
+        Teams, settings=settings(profile, max_examples=_TIMES_AS_MANY * profile.max_examples)
     )
     print(f"{Teams.steps} steps, {dict(Teams.seen)}")
     assert Teams.steps >= _STEPS

@@ -406,6 +406,40 @@ class TestPeople:
         assert answer["Status"] == "FAILED"
         assert "member nobody is not in organization" in answer["Reason"]
 
+    @pytest.mark.parametrize("vanishes", [False, True])
+    def test_one_that_is_deleted_is_told(self, world: Directory, team: str, vanishes: bool) -> None:
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=vanishes)
+        world.alice.delete()
+        answer = world.declare(MEMBERS, GroupId=team, Members=[world.alice.entity_id])
+        assert answer["Status"] == "FAILED"
+        told = "is not in organization" if vanishes else "is deleted from organization"
+        assert answer["Reason"].startswith(f"member {world.alice.entity_id} {told}")
+
+    @pytest.mark.parametrize("vanishes", [False, True])
+    def test_a_rollback_can_end_without_who_is_gone(
+        self, world: Directory, team: str, vanishes: bool
+    ) -> None:
+        alice, bob = world.alice.entity_id, world.bob.entity_id
+        own = world.declare(MEMBERS, GroupId=team, Members=[])["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=vanishes)
+        world.alice.delete()
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        answer = world.declare(MEMBERS, own, GroupId=team, Members=[alice, bob])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.team.members == [bob]
+
+    @pytest.mark.parametrize("vanishes", [False, True])
+    def test_a_rollback_can_end_without_the_group(
+        self, world: Directory, team: str, vanishes: bool
+    ) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=[])["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(deleted_entity_vanishes=vanishes)
+        world.team.delete()
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        answer = world.declare(MEMBERS, own, GroupId=team, Members=["alice"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["PhysicalResourceId"] == own
+
     def test_a_deleted_member_is_none(self, world: Directory, team: str) -> None:
         world.declare(MEMBERS, GroupId=team, Members=["alice", "bob"])
         world.alice.delete()

@@ -298,6 +298,24 @@ class TestFailing:
         assert "may not call workmail:UpdatePrimaryEmailAddress" in answer["Reason"]
         assert states(world)["bob"] == "ENABLED"
 
+    def test_nor_does_one_whose_date_tells_that_it_was_enabled_sooner(self, world: World) -> None:
+        """The same under the declared address."""
+        world.workmail.behaviour = Behaviour(settle_delay=40)
+        world.enable("bob", "bob@example.com", ago=10)
+        world.workmail.faults.add("ListAliases", Failure("AccessDeniedException"), times=None)
+        own = world.registration_id(world.alice)
+        answer = world.send("Update", own, EntityId="bob", Email="bob@example.com", Aliases=[])
+        assert "may not call workmail:ListAliases" in answer["Reason"]
+        assert world.workmail.calls.of("RegisterToWorkMail")
+        assert states(world)["bob"] == "ENABLED"
+
+    def test_a_stranger_that_was_enabled_a_moment_ago_is_disabled(self, world: World) -> None:
+        world.workmail.behaviour = Behaviour(settle_delay=40)
+        world.workmail.faults.add("ListAliases", Failure("AccessDeniedException"), times=None)
+        own = world.registration_id(world.alice)
+        world.send("Update", own, EntityId="bob", Email="bob@example.com", Aliases=[])
+        assert states(world)["bob"] == "DISABLED"
+
     def test_a_stranger_that_cannot_be_disabled_is_named(self, world: World) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=1000)
         world.workmail.faults.add(
