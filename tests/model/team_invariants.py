@@ -286,7 +286,12 @@ class TeamBooks(Books):
             for id, before in run.found.items()
             if before.state != "DELETED" and before.is_settled
         }
-        there = [e for e in names.values() if e.name.casefold() == event.declared.name.casefold()]
+        kind = getattr(event.declared, "kind", None)
+        there = [
+            entity
+            for entity in names.values()
+            if entity.name.casefold() == event.declared.name.casefold() and entity.kind == kind
+        ]
         return any(
             own_id(entity) != event.physical_id
             and not any(

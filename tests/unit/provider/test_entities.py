@@ -9,7 +9,7 @@ import pytest
 
 from local_aws.workmail import Behaviour, Drop, Failure, User
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import World
+from tests.unit.provider.world import OTHER_ORGANIZATION_ID, World
 from workmail_provider.answer import NEVER_CREATED
 
 USER = "Custom::WorkMailUser"
@@ -207,6 +207,11 @@ class TestPasswords:
         assert PASSWORD not in told.out + told.err
         assert PASSWORD.encode() not in b"".join(world.bodies)
 
+    def test_it_is_not_reset_at_creation(self, world: Directory) -> None:
+        world.declare(USER)
+        world.declare(USER, PasswordSecretArn=SECRET_ARN, ResetPassword="1")
+        assert "ResetPassword" not in world.operations
+
     def test_a_secret_that_cannot_be_read_is_told(self, world: Directory) -> None:
         answer = world.declare(
             USER, PasswordSecretArn="arn:aws:secretsmanager:us-east-1:0:secret:x"
@@ -254,6 +259,36 @@ class TestUpdating:
         assert world.declare(RESOURCE, own, Name="projector")["PhysicalResourceId"] == own
         assert world.named("projector").description == "by the door"
         assert not world.has("beamer")
+
+    @pytest.mark.parametrize(
+        ("kind", "attributes"),
+        [
+            (USER, {"DisplayName": "Dora", "Role": "REMOTE_USER"}),
+            (RESOURCE, {"Type": "ROOM", "Description": "by the door"}),
+        ],
+    )
+    def test_role_and_type_change_in_place(
+        self, world: Directory, kind: str, attributes: dict[str, str]
+    ) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        answer = world.declare(kind, own, Attributes=attributes)
+        assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", own)
+        entity = world.named(NAMES[kind])
+        changed = entity.role if kind == USER else entity.resource_type
+        assert changed in attributes.values()
+
+    def test_an_empty_text_empties_an_attribute(self, world: Directory) -> None:
+        own = world.declare(USER, Attributes=DORA)["PhysicalResourceId"]
+        world.declare(USER, own, Attributes={**DORA, "JobTitle": ""})
+        assert world.named("dora").attributes["JobTitle"] == ""
+
+    @every_kind
+    def test_in_another_organization_it_is_another(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        answer = world.declare(kind, own, OrganizationId=world.another_organization())
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["PhysicalResourceId"].startswith(f"{OTHER_ORGANIZATION_ID}/{WORDS[kind]}/")
+        assert world.has(NAMES[kind])
 
     @every_kind
     def test_what_cannot_be_found_is_not_made_again(self, world: Directory, kind: str) -> None:
@@ -354,6 +389,13 @@ class TestDeleting:
         own = world.declare(kind)["PhysicalResourceId"]
         world.named(NAMES[kind]).delete()
         assert world.remove(kind, own)["Status"] == "SUCCESS"
+
+    @every_kind
+    def test_with_the_organization_it_is_gone(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.organization.deleted = True
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert f"Delete{WORDS[kind].title()}" not in world.operations
 
     @every_kind
     @pytest.mark.parametrize(
@@ -486,6 +528,10 @@ class TestPeople:
         )
         assert answer["Status"] == "SUCCESS", answer["Reason"]
         assert world.room.delegates == [world.alice.entity_id]
+        # WorkMail does not take the option from a room without a delegate.
+        assert world.operations.index("AssociateDelegateToResource") < world.operations.index(
+            "UpdateResource"
+        )
         assert world.room.booking_options == {
             "AutoAcceptRequests": False,
             "AutoDeclineRecurringRequests": False,
@@ -562,6 +608,16 @@ class TestAliases:
         world.stack.status = status
         world.send("Update", own, before={"Aliases": ["a@example.com"]}, Aliases=[])
         assert world.alice.aliases == ["a@example.com"]
+
+    def test_a_renamed_construct_keeps_them(self, world: Directory) -> None:
+        declared: dict[str, Any] = {"Aliases": ["a@example.com"]}
+        own = world.send("Create", **declared)["PhysicalResourceId"]
+        assert world.send("Create", logical_id="Renamed", **declared)["PhysicalResourceId"] == own
+        world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        world.stack.resources["Renamed"] = (own, "CREATE_COMPLETE")
+        world.send("Delete", own, **declared)
+        assert world.alice.aliases == ["a@example.com"]
+        assert world.alice.state == "ENABLED"
 
     def test_one_of_somebody_else_is_told(self, world: Directory) -> None:
         world.enable("bob", "bob@example.com")

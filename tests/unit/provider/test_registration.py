@@ -8,7 +8,7 @@ import pytest
 
 from local_aws.workmail import Behaviour, Drop, Failure
 from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import Stack, World, client_error
+from tests.unit.provider.world import OTHER_ORGANIZATION_ID, Stack, World, client_error
 from workmail_provider.answer import NEVER_CREATED
 
 
@@ -36,6 +36,19 @@ class TestIdentity:
         answer = world.send("Update", own, EntityId=world.alice.entity_id)
         assert answer["PhysicalResourceId"] == own
         assert world.operations == ["DescribeUser"]
+
+    def test_another_organization_is_another_registration(self, world: World) -> None:
+        world.enable("alice", "alice@example.com")
+        own = world.registration_id(world.alice)
+        answer = world.send(
+            "Update",
+            own,
+            OrganizationId=world.another_organization(),
+            Email="alice@example.org",
+        )
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["PhysicalResourceId"].startswith(f"{OTHER_ORGANIZATION_ID}/")
+        assert states(world)["alice"] == "ENABLED"
 
     @pytest.mark.parametrize(
         ("name", "email", "entity_type"),

@@ -22,6 +22,7 @@ from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
 from workmail_provider.waiting import Clock
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
+OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
 ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
 
 
@@ -221,6 +222,14 @@ class World:
         )
         self.now = now
         self.workmail.calls.clear()
+
+    def another_organization(self) -> str:
+        """The id of one more organization, which has an alice of its own."""
+        another = self.workmail.add_organization(
+            "other", organization_id=OTHER_ORGANIZATION_ID, domain="example.org"
+        )
+        another.add_user("alice")
+        return OTHER_ORGANIZATION_ID
 
     def registration_id(self, entity: Any) -> str:
         return f"{ORGANIZATION_ID}/{entity.entity_id}"
