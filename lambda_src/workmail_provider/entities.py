@@ -1,4 +1,4 @@
-"""Users, groups and resources: they are there as they are declared, and so are who belongs to them.
+"""Users, groups and resources: they are there as they are declared.
 
 The same contract as a registration's: what is there is read and compared, and only the difference
 is asked for; nothing is deleted that was handed over or is rolled back.
@@ -6,7 +6,6 @@ is asked for; nothing is deleted that was handed over or is rolled back.
 
 from __future__ import annotations
 
-from workmail_provider.answer import NEVER_CREATED
 from workmail_provider.aws import call
 from workmail_provider.budgets import (
     ENTITY_DEREGISTERED,
@@ -16,9 +15,7 @@ from workmail_provider.budgets import (
 )
 from workmail_provider.entity_kinds import (
     Declared,
-    DeclaredPeople,
     Kind,
-    People,
     PhysicalId,
     changes,
     exists,
@@ -73,13 +70,9 @@ class EntityResource:
         )
 
 
-def _physical_id(kind: Kind, entity: Entity) -> PhysicalId:
-    return PhysicalId(entity.organization_id, kind.word, entity.entity_id)
-
-
 def _ownership(invocation: Invocation, kind: Kind, entity: Entity) -> Ownership:
     # WorkMail does not tell when an entity was created: it counts as there before.
-    return Ownership(invocation, str(_physical_id(kind, entity)), lambda operation: True)
+    return Ownership(invocation, str(PhysicalId.of(kind, entity)), lambda operation: True)
 
 
 class _OwnNotFound(ProviderError):
@@ -124,7 +117,7 @@ class _Convergence:
         except _OwnNotFound as missing:
             return self._without_our_own(missing)
         if self._may_have_created:
-            self._invocation.claim(str(_physical_id(self._kind, entity)))
+            self._invocation.claim(str(PhysicalId.of(self._kind, entity)))
         self._refuse_somebody_elses(entity)
         new_name = renaming(self._kind, entity, self._declared)
         differing = changes(self._kind, entity, self._declared.attributes, new_name)
@@ -134,7 +127,7 @@ class _Convergence:
         if self._asks_for_another_password():
             self._reset_password(entity)
         self._record("done", "as declared", entity)
-        return _physical_id(self._kind, entity)
+        return PhysicalId.of(self._kind, entity)
 
     def _without_our_own(self, missing: _OwnNotFound) -> PhysicalId:
         """A rollback has nothing to put back then, and has to be able to end.
@@ -177,7 +170,7 @@ class _Convergence:
         return None
 
     def _refuse_somebody_elses(self, entity: Entity) -> None:
-        is_ours = self._may_have_created or _physical_id(self._kind, entity) == self._own
+        is_ours = self._may_have_created or PhysicalId.of(self._kind, entity) == self._own
         if self._declared.adopt_existing or is_ours:
             return
         if _ownership(self._invocation, self._kind, entity).is_somebody_elses():
@@ -245,110 +238,6 @@ class _Convergence:
     def _record(self, action: str, why: str, entity: Entity) -> None:
         self._invocation.journal.decision(
             action, why, organization_id=entity.organization_id, entity_id=entity.entity_id
-        )
-
-
-class PeopleResource:
-    """The requests of the type for a group's members or a resource's delegates.
-
-    They are a resource of their own because an entity may have to be enabled before it can have
-    any, and a registration needs the entity first. Removed, they stay as they are.
-    """
-
-    def __init__(self, kind: Kind, people: People) -> None:
-        self._kind = kind
-        self._people = people
-
-    def create(self, invocation: Invocation) -> Outcome:
-        declared = DeclaredPeople.parse(self._kind, self._people, invocation.request.properties)
-        convergence = _PeopleConvergence(invocation, self._kind, self._people, declared)
-        try:
-            return Outcome(invocation.patience.persist(convergence.run))
-        except OrganizationGone as error:
-            raise Failure(str(error)) from error
-
-    def update(self, invocation: Invocation) -> Outcome:
-        return self.create(invocation)
-
-    def delete(self, invocation: Invocation) -> Outcome:
-        invocation.journal.decision("leave", f"the {self._people.plural} stay as they are")
-        return Outcome(invocation.request.physical_resource_id or "")
-
-
-class _PeopleConvergence:
-    """Reads who is there, and adds and removes until it is who is declared."""
-
-    def __init__(
-        self, invocation: Invocation, kind: Kind, people: People, declared: DeclaredPeople
-    ) -> None:
-        self._invocation = invocation
-        self._kind = kind
-        self._people = people
-        self._declared = declared
-        organization = Organization(
-            invocation.clients("workmail", declared.region), declared.organization_id
-        )
-        self._directory = EntityDirectory(organization, kind, declared.entity_id)
-
-    def run(self) -> str:
-        """The physical id."""
-        entity = self._directory.describe(self._declared.entity_id)
-        if entity is None or not exists(entity):
-            self._pass_over_in_a_rollback(entity, f"{self._kind.word} {self._declared.entity_id}")
-            return self._invocation.request.physical_resource_id or NEVER_CREATED
-        if self._declared.people is not None:
-            self._converge_people(entity, self._declared.people)
-        options = self._declared.booking_options
-        differing = changes(self._kind, entity, {"BookingOptions": options} if options else {}, {})
-        if differing:
-            self._record("update", "its booking options are not as declared")
-            self._directory.update(entity, differing)
-        self._record("done", "as declared")
-        return f"{_physical_id(self._kind, entity)}/{self._people.plural}"
-
-    def _converge_people(self, entity: Entity, declared: tuple[str, ...]) -> None:
-        there = self._directory.people(entity, self._people)
-        wanted = set(filter(None, map(self._person_id, declared)))
-        for person_id in sorted(wanted - there):
-            self._record("associate", f"{person_id} is declared as {self._people.word}")
-            self._directory.associate(entity, self._people, person_id)
-        undeclared = sorted(there - wanted)
-        if undeclared and stack_operation(self._invocation).is_over:
-            self._record("leave", "nobody waits for this any more: what it declares may be old")
-            return
-        for person_id in undeclared:
-            self._record("disassociate", f"{person_id} is no declared {self._people.word}")
-            self._directory.disassociate(entity, self._people, person_id)
-
-    def _person_id(self, name_or_id: str) -> str | None:
-        person = self._directory.person(name_or_id)
-        if person is None or not exists(person):
-            self._pass_over_in_a_rollback(person, f"{self._people.word} {name_or_id}")
-            return None
-        return person.entity_id
-
-    def _pass_over_in_a_rollback(self, found: Entity | None, named: str) -> None:
-        """A rollback has to be able to end without what is gone; otherwise it is an error."""
-        if stack_operation(self._invocation).rolls_back:
-            self._record("pass over", f"{named} is not there any more, and the stack rolls back")
-        elif found:
-            raise Failure(
-                f"{named} is deleted from organization {found.organization_id}: declare one that "
-                "exists"
-            )
-        else:
-            raise Unsettled(
-                ENTITY_VISIBLE,
-                f"{named} is not in organization {self._declared.organization_id}: create it "
-                "first, or correct the declaration",
-            )
-
-    def _record(self, action: str, why: str) -> None:
-        self._invocation.journal.decision(
-            action,
-            why,
-            organization_id=self._declared.organization_id,
-            entity_id=self._declared.entity_id,
         )
 
 

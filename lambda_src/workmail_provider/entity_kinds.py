@@ -136,6 +136,10 @@ class PhysicalId:
         match = re.fullmatch(pattern, physical_resource_id or "")
         return cls(match[1], kind.word, match[2]) if match else None
 
+    @classmethod
+    def of(cls, kind: Kind, entity: Entity) -> PhysicalId:
+        return cls(entity.organization_id, kind.word, entity.entity_id)
+
     def __str__(self) -> str:
         return f"{self.organization_id}/{self.word}/{self.entity_id}"
 

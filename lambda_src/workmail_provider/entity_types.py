@@ -46,15 +46,15 @@ def _resource() -> ResourceType:
 
 
 def _group_members() -> ResourceType:
-    from workmail_provider.entities import PeopleResource
     from workmail_provider.entity_kinds import GROUP, MEMBERS
+    from workmail_provider.people import PeopleResource
 
     return PeopleResource(GROUP, MEMBERS)
 
 
 def _resource_delegates() -> ResourceType:
-    from workmail_provider.entities import PeopleResource
     from workmail_provider.entity_kinds import DELEGATES, RESOURCE
+    from workmail_provider.people import PeopleResource
 
     return PeopleResource(RESOURCE, DELEGATES)
 

@@ -27,6 +27,7 @@ from workmail_provider import (
     export_job,
     lifecycle,
     ownership,
+    people,
     registration,
     workmail,
     workmail_entities,
@@ -292,11 +293,11 @@ def nobody_leaves(patch: pytest.MonkeyPatch) -> None:
 
 
 def who_is_declared_by_name_leaves(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(entities._PeopleConvergence, "_person_id", lambda self, name: name.upper())
+    patch.setattr(people._Convergence, "_person_id", lambda self, name: name.upper())
 
 
 def people_leave_with_their_declaration(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(entities.PeopleResource, "delete", entities.PeopleResource.update)
+    patch.setattr(people.PeopleResource, "delete", people.PeopleResource.update)
 
 
 def things_are_taken_away_late(patch: pytest.MonkeyPatch) -> None:
@@ -316,6 +317,7 @@ def _every_operation(patch: pytest.MonkeyPatch, **pretended: bool) -> None:
         return SimpleNamespace(status=operation.status, **{**real, **pretended})
 
     patch.setattr(entities, "stack_operation", pretend)
+    patch.setattr(people, "stack_operation", pretend)
     patch.setattr(registration, "stack_operation", pretend)
 
 
