@@ -84,7 +84,8 @@ class _Convergence:
         for person_id in sorted(wanted - there):
             self._record("associate", f"{person_id} is declared as {self._people.word}")
             self._directory.associate(entity, self._people, person_id)
-        undeclared = sorted(there - wanted)
+        # Also whom WorkMail does not find, and a rollback passes over.
+        undeclared = sorted(there - wanted - set(declared))
         if undeclared and stack_operation(self._invocation).is_over:
             self._record("leave", "nobody waits for this any more: what it declares may be old")
             return
@@ -93,7 +94,7 @@ class _Convergence:
             self._directory.disassociate(entity, self._people, person_id)
 
     def _person_id(self, name_or_id: str) -> str | None:
-        person = self._directory.person(name_or_id)
+        person = self._directory.anybody(name_or_id)
         if person is None or not exists(person):
             self._pass_over_in_a_rollback(person, f"{self._people.word} {name_or_id}")
             return None

@@ -60,7 +60,7 @@ class EntityDirectory:
         try:
             self._on(entity, people.disassociate_operation, **{people.parameter: person_id})
         except Unsettled as error:
-            if error.budget is not ENTITY_VISIBLE or self.person(person_id):
+            if error.budget is not ENTITY_VISIBLE or self.anybody(person_id):
                 raise
 
     def people(self, entity: Entity, people: People) -> set[str]:
@@ -76,8 +76,8 @@ class EntityDirectory:
                 return found
             token = {"NextToken": page["NextToken"]}
 
-    def person(self, name_or_id: str) -> Entity | None:
-        """Who is declared as a member or delegate, None if nobody has that name or id."""
+    def anybody(self, name_or_id: str) -> Entity | None:
+        """Who has this name or id, of whatever kind; None if nobody shows by it."""
         try:
             return self._organization.find(name_or_id)
         except EntityNotFound:
@@ -103,7 +103,7 @@ class EntityDirectory:
         what = self._what()
         match error.code:
             case "NameAvailabilityException":
-                return Failure(f"the name of {what} is taken: declare another")
+                return self._name_taken()
             case "ReservedNameException":
                 return Failure(f"the name of {what} is reserved by WorkMail: declare another")
             case "InvalidPasswordException":
@@ -127,6 +127,19 @@ class EntityDirectory:
                     f"{error.in_brackets}",
                 )
         return Failure(unexpected(error, what))
+
+    def _name_taken(self) -> ProviderError:
+        """By another kind, by somebody who does not show yet, or by one deleted a moment ago."""
+        try:
+            holder = self.anybody(self._name)
+        except ProviderError:
+            holder = None
+        if holder and holder.name.casefold() == self._name.casefold():
+            return Failure(f"the name of {self._what()} is taken by {holder}: declare another")
+        return Unsettled(
+            ENTITY_VISIBLE,
+            f"the name of {self._what()} is taken, nobody shows by it: declare another",
+        )
 
     def _what(self) -> str:
         return f"{self._kind.word} {self._name} of {self._organization.name}"

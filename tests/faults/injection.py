@@ -242,6 +242,8 @@ _KINDS = {
     "DirectoryUnavailableException": Kind.SETTLES,
     "InternalServiceError": Kind.SETTLES,
     "MailDomainStateException": Kind.SETTLES,
+    # Nobody shows by the name, so it may be somebody new.
+    "NameAvailabilityException": Kind.SETTLES,
     "EntityAlreadyRegisteredException": Kind.STATE,
     "EntityStateException": Kind.STATE,
     "EntityNotFoundException": Kind.NOT_THERE,

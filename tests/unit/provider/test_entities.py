@@ -148,11 +148,28 @@ class TestCreating:
         assert "Description" not in call.parameters
 
     @every_kind
-    def test_a_taken_name_is_told(self, world: Directory, kind: str) -> None:
+    def test_a_name_of_another_kind_is_told_at_once(self, world: Directory, kind: str) -> None:
+        name = "alice" if kind == GROUP else "team"
+        began, holder = world.now, "user alice (id" if kind == GROUP else "group team (id"
+        answer = world.declare(kind, Name=name)
+        assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {name} of organization")
+        assert f" is taken by {holder}" in answer["Reason"]
+        assert world.now - began < 1
+
+    @every_kind
+    def test_a_name_that_nobody_shows_is_waited_for(self, world: Directory, kind: str) -> None:
         operation = f"Create{WORDS[kind].title()}"
-        world.workmail.faults.add(operation, Failure("NameAvailabilityException"))
+        taken = Failure("NameAvailabilityException")
+        world.workmail.faults.add(operation, taken, times=None)
         answer = world.declare(kind)
         assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {NAMES[kind]} ")
+        assert "nobody shows by it" in answer["Reason"]
+
+    @every_kind
+    def test_one_there_who_shows_late_is_taken_over(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.named(NAMES[kind]).visible_from = world.now + 30
+        assert world.declare(kind)["PhysicalResourceId"] == own
 
 
 class TestPasswords:
