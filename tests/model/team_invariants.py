@@ -132,7 +132,9 @@ class TeamBooks(Books):
         if operation in _CREATIONS:
             self.seen["created"] += 1
             made = self._created.setdefault(run.event, [])
-            if any(self._organization.entities[id].state != "DELETED" for id in made):
+            before = [self._organization.entities[id] for id in made]
+            # One that has been renamed since is no second one of that name.
+            if any(e.state != "DELETED" and e.name == run.event.declared.name for e in before):
                 self.violate(f"a second {run.event.declared.name} is created: {run.event}")
             made.append(next(iter(answer.values())))
 
@@ -321,8 +323,9 @@ class TeamBooks(Books):
         if declared.kind == "RESOURCE" and own and any(entity is not own for entity in there):
             # It has another name by now, and somebody else has this one.
             return False
-        # One that was made a moment ago, by hand or by a creation nobody heard of, may not show.
-        return all(e.kind == declared.kind and e.visible_from <= run.began_at for e in there)
+        # One that was made a moment ago, by hand or by a creation nobody heard of, shows in time.
+        shows_by = run.began_at + _SETTLES_WITHIN
+        return all(e.kind == declared.kind and e.visible_from <= shows_by for e in there)
 
     def _owned(self, event: Event) -> Entity | None:
         entity = self._organization.entities.get((event.physical_id or "").rpartition("/")[2])
