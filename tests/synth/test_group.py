@@ -15,6 +15,7 @@ from cdk_workmail.resource import _KIND
 from tests.synth.roster import (
     GROUP,
     ORGANIZATION,
+    OTHER_ORGANIZATION,
     REGISTRATION,
     RESOURCE,
     USER,
@@ -23,6 +24,7 @@ from tests.synth.roster import (
     declare_user,
     needed_by,
     new_stack,
+    register,
     resources,
 )
 from tests.synth.test_entities import ACTIONS, granted_on, properties_of
@@ -267,6 +269,72 @@ def test_others_can_be_declared_by_name(
     (user,), (associates,) = resources(stack, USER), resources(stack, type)
     (registration,) = resources(stack, REGISTRATION)
     assert {user, registration} <= needed_by(stack, associates)
+
+
+@OF_BOTH_KINDS
+@pytest.mark.parametrize("first", ["user", "others"])
+def test_others_by_name_are_there_before_it_though_nobody_enables_them(
+    declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
+) -> None:
+    stack = new_stack()
+    if first == "user":
+        declare_user(stack, name="alice")
+    for id in ("One", "Two"):
+        declare(stack, id, **{option: ["Alice"]})
+    if first == "others":
+        declare_user(stack, name="alice")
+    (user,), associates = resources(stack, USER), resources(stack, type)
+    assert len(associates) == 2
+    assert all(user in needed_by(stack, each) for each in associates)
+
+
+@OF_BOTH_KINDS
+def test_others_by_name_wait_for_all_of_that_name(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    """What is in which organization may be known only when deployed."""
+    stack = new_stack()
+    declare_user(stack, "Here", name="alice")
+    declare_user(stack, "There", name="alice", organization_id=OTHER_ORGANIZATION)
+    declare(stack, **{option: ["alice"]})
+    (associates,) = resources(stack, type)
+    assert resources(stack, USER).keys() <= needed_by(stack, associates)
+
+
+@OF_BOTH_KINDS
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_registration_of_its_own_is_waited_for_too(
+    declare: Declare, type: str, option: str, property: str, actions: set[str], by_name: bool
+) -> None:
+    stack = new_stack()
+    entity = declare(stack, "It", **{option: []})
+    register(stack, "Enabled", entity_id="it" if by_name else entity._entity_id)
+    (associates,), (registration,) = resources(stack, type), resources(stack, REGISTRATION)
+    assert registration in needed_by(stack, associates)
+
+
+@OF_BOTH_KINDS
+def test_what_depends_on_the_entity_does_not_wait_for_the_others(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    user = declare_user(stack)
+    entity = declare(stack, **{option: [user.user_id]})
+    # Nor does it end in a circle.
+    user.enable(email="alice@example.com").node.add_dependency(entity)
+    (registration,), (associates,) = resources(stack, REGISTRATION), resources(stack, type)
+    assert registration in needed_by(stack, associates)
+    assert associates not in needed_by(stack, registration)
+
+
+@OF_BOTH_KINDS
+def test_others_that_are_tokens_are_not_compared(
+    declare: Declare, type: str, option: str, property: str, actions: set[str]
+) -> None:
+    stack = new_stack()
+    other = CfnParameter(stack, "Other").value_as_string
+    declare(stack, **{option: [other, other]})
+    assert properties_of(stack, type)[property] == [{"Ref": "Other"}] * 2
 
 
 @OF_BOTH_KINDS

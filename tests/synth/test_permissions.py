@@ -126,6 +126,18 @@ def test_the_organizations_region_is_in_its_arn() -> None:
     assert arn[2] == ":workmail:eu-west-1:"
 
 
+def test_an_organization_is_another_in_another_region() -> None:
+    stack = new_stack()
+    register(stack, "Here")
+    register(stack, "There", organization_region="eu-west-1")
+    assert len(organizations(stack)) == 2
+    for registration in resources(stack, REGISTRATION).values():
+        (policy,) = registration["DependsOn"]
+        elsewhere = registration["Properties"].get("OrganizationRegion")
+        granted = json.dumps(organizations(stack)[policy])
+        assert (":workmail:eu-west-1:" in granted) == (elsewhere == "eu-west-1")
+
+
 def test_each_organization_has_a_policy_that_its_registrations_depend_on() -> None:
     stack = new_stack()
     register(stack, "Alice")

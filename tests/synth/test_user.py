@@ -324,6 +324,14 @@ def test_a_secret_elsewhere_is_refused() -> None:
         declare_user(stack, password=secret)
 
 
+def test_a_secret_that_is_somewhere_only_when_deployed_is_not_refused() -> None:
+    stack = new_stack(env=IRELAND)
+    arn = CfnParameter(stack, "Arn").value_as_string
+    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Mine", arn)
+    declare_user(stack, password=secret)
+    assert properties_of(stack, USER)["PasswordSecretArn"] == {"Ref": "Arn"}
+
+
 def test_a_password_is_reset_by_a_permission_of_its_own() -> None:
     stack = new_stack()
     declare_user(stack, "Alice", reset_password="2026-11-22")

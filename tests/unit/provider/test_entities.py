@@ -107,6 +107,39 @@ class TestCreating:
         assert answer["Data"]["UserId"] != world.alice.entity_id
 
     @every_kind
+    def test_a_name_in_other_letters_is_the_same_name(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        for physical_id in (None, own):
+            answer = world.declare(kind, physical_id, Name=NAMES[kind].title())
+            assert answer["Status"] == "SUCCESS", answer["Reason"]
+            assert answer["PhysicalResourceId"] == own
+        assert world.operations == [f"Describe{WORDS[kind].title()}"] * 2
+
+    @every_kind
+    def test_it_is_in_the_region_that_is_declared(self, world: Directory, kind: str) -> None:
+        world.organization.region = "eu-west-1"
+        elsewhere = {"OrganizationRegion": "eu-west-1"}
+        own = world.declare(kind, **elsewhere)["PhysicalResourceId"]
+        assert world.has(NAMES[kind])
+        world.send("Delete", own, resource_type=kind, OrganizationId=ORGANIZATION_ID, **elsewhere)
+        assert not world.has(NAMES[kind])
+
+    def test_one_whom_somebody_makes_meanwhile_is_somebody_elses(self, world: Directory) -> None:
+        """A call that was throttled has made nobody."""
+        world.workmail.faults.add("CreateUser", Failure("ThrottlingException"))
+
+        def make(seconds: float) -> None:
+            world.now += seconds
+            if not world.has("dora"):
+                world.organization.add_user("dora")
+
+        world.on_sleep = make
+        answer = world.declare(USER, AdoptExisting="false")
+        assert answer["Status"] == "FAILED"
+        assert "adopt_existing" in answer["Reason"]
+
+    @every_kind
     def test_what_shows_late_is_waited_for(self, world: Directory, kind: str) -> None:
         world.workmail.behaviour = Behaviour(visible_after=20)
         assert world.declare(kind)["Status"] == "SUCCESS"
@@ -118,6 +151,18 @@ class TestCreating:
     ) -> None:
         world.workmail.faults.add(f"Create{WORDS[kind].title()}", Drop(after_work=True))
         assert world.declare(kind, AdoptExisting="false")["Status"] == "SUCCESS"
+
+    @every_kind
+    def test_nor_is_its_name_taken_by_somebody_when_it_shows_late(
+        self, world: Directory, kind: str
+    ) -> None:
+        """Here between the second creation, which WorkMail refuses, and the look at who has it."""
+        operation, missing = WORDS[kind].title(), Failure("EntityNotFoundException")
+        world.workmail.faults.add(f"Create{operation}", Drop(after_work=True))
+        world.workmail.faults.add(f"Describe{operation}", missing, times=2)
+        answer = world.declare(kind, AdoptExisting="false")
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert len(world.workmail.calls.of(f"Create{operation}")) == 2
 
     def test_a_creation_that_fails_later_names_what_it_left_behind(self, world: Directory) -> None:
         world.workmail.faults.add("UpdateUser", Failure("InvalidParameterException"), times=None)
@@ -140,6 +185,9 @@ class TestCreating:
         user = world.named("dora")
         assert user.hidden
         assert user.attributes["JobTitle"] == "Explorer"
+        # CreateUser does not have it.
+        (call,) = world.workmail.calls.of("CreateUser")
+        assert "JobTitle" not in call.parameters
 
     def test_an_empty_text_is_not_sent_at_creation(self, world: Directory) -> None:
         answer = world.declare(RESOURCE, Attributes={"Type": "ROOM", "Description": ""})
@@ -165,11 +213,49 @@ class TestCreating:
         assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {NAMES[kind]} ")
         assert "nobody shows by it" in answer["Reason"]
 
+    def test_the_case_of_a_taken_name_is_no_difference(self, world: Directory) -> None:
+        began = world.now
+        assert "is taken by group team (id" in world.declare(USER, Name="TEAM")["Reason"]
+        assert world.now - began < 1
+
+    def test_who_has_it_as_an_address_has_not_taken_the_name(self, world: Directory) -> None:
+        world.enable("alice", "dora@example.com")
+        world.workmail.faults.add("CreateUser", Failure("NameAvailabilityException"))
+        answer = world.declare(USER, Name="dora@example.com")
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+
+    def test_who_has_taken_it_need_not_be_readable(self, world: Directory) -> None:
+        world.workmail.faults.add("DescribeGroup", Failure("AccessDeniedException"), times=None)
+        assert "is taken, nobody shows by it" in world.declare(USER, Name="team")["Reason"]
+
     @every_kind
     def test_one_there_who_shows_late_is_taken_over(self, world: Directory, kind: str) -> None:
         own = world.declare(kind)["PhysicalResourceId"]
         world.named(NAMES[kind]).visible_from = world.now + 30
         assert world.declare(kind)["PhysicalResourceId"] == own
+
+    @every_kind
+    def test_one_that_never_shows_is_named(self, world: Directory, kind: str) -> None:
+        world.workmail.behaviour = Behaviour(visible_after=10_000)
+        answer = world.declare(kind)
+        assert answer["Status"] == "FAILED"
+        assert "was created and does not show" in answer["Reason"]
+        made = world.named(NAMES[kind])
+        assert answer["PhysicalResourceId"].endswith(f"/{WORDS[kind]}/{made.entity_id}")
+
+    @pytest.mark.parametrize(
+        ("code", "told"),
+        [
+            ("ReservedNameException", "is reserved by WorkMail: declare another"),
+            ("InvalidPasswordException", "does not accept the password of user dora"),
+            ("UnsupportedOperationException", "read-only: change user dora of"),
+        ],
+    )
+    def test_a_refusal_tells_what_to_do(self, world: Directory, code: str, told: str) -> None:
+        world.workmail.faults.add("CreateUser", Failure(code))
+        answer = world.declare(USER)
+        assert answer["Status"] == "FAILED"
+        assert told in answer["Reason"]
 
 
 class TestPasswords:
@@ -199,6 +285,30 @@ class TestPasswords:
         world.workmail.calls.clear()
         world.declare(USER, own, before=asked, **asked)
         assert "ResetPassword" not in world.operations
+
+    def test_no_longer_asking_for_it_resets_nothing(self, world: Directory) -> None:
+        own = world.declare(USER, PasswordSecretArn=SECRET_ARN)["PhysicalResourceId"]
+        world.declare(USER, own, before={"ResetPassword": "1"}, PasswordSecretArn=SECRET_ARN)
+        assert "ResetPassword" not in world.operations
+
+    def test_one_made_in_another_organization_has_it_already(self, world: Directory) -> None:
+        own = world.declare(USER, PasswordSecretArn=SECRET_ARN)["PhysicalResourceId"]
+        answer = world.declare(
+            USER,
+            own,
+            before={"ResetPassword": "1"},
+            OrganizationId=world.another_organization(),
+            PasswordSecretArn=SECRET_ARN,
+            ResetPassword="2",
+        )
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert "ResetPassword" not in world.operations
+
+    def test_it_cannot_be_reset_without_a_secret(self, world: Directory) -> None:
+        own = world.declare(USER)["PhysicalResourceId"]
+        answer = world.declare(USER, own, before={"ResetPassword": "1"}, ResetPassword="2")
+        assert answer["Status"] == "FAILED"
+        assert "declare PasswordSecretArn" in answer["Reason"]
 
     @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE"])
     def test_neither_a_rollback_nor_a_late_update_resets_it(
@@ -234,7 +344,14 @@ class TestPasswords:
             USER, PasswordSecretArn="arn:aws:secretsmanager:us-east-1:0:secret:x"
         )
         assert answer["Status"] == "FAILED"
-        assert "look at the secret" in answer["Reason"]
+        assert "look at the secret (ResourceNotFoundException)" in answer["Reason"]
+        assert not world.has("dora")
+
+    def test_an_empty_secret_is_told(self, world: Directory) -> None:
+        world.secrets[SECRET_ARN] = ""
+        answer = world.declare(USER, PasswordSecretArn=SECRET_ARN)
+        assert answer["Status"] == "FAILED"
+        assert "holds no text: put the password of user dora into it" in answer["Reason"]
         assert not world.has("dora")
 
 
@@ -246,6 +363,29 @@ class TestUpdating:
         assert world.declare(kind, own)["PhysicalResourceId"] == own
         assert world.operations == [f"Describe{WORDS[kind].title()}"]
 
+    @pytest.mark.parametrize(
+        ("kind", "attributes"),
+        [
+            (USER, {"DisplayName": "Dora", "Role": "REMOTE_USER", "City": ""}),
+            (GROUP, {"HiddenFromGlobalAddressList": "false"}),
+            (RESOURCE, {"Type": "ROOM", "Description": ""}),
+        ],
+    )
+    def test_what_reads_otherwise_is_as_declared_too(
+        self, world: Directory, kind: str, attributes: dict[str, str]
+    ) -> None:
+        """A role is read by another name, and what is empty is not told."""
+        own = world.declare(kind, Attributes=attributes)["PhysicalResourceId"]
+        world.workmail.calls.clear()
+        assert world.declare(kind, own, Attributes=attributes)["Status"] == "SUCCESS"
+        assert world.operations == [f"Describe{WORDS[kind].title()}"]
+
+    @every_kind
+    def test_our_own_is_not_somebody_elses(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        answer = world.declare(kind, own, AdoptExisting="false")
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+
     @pytest.mark.parametrize("clears", [False, True])
     def test_an_update_keeps_what_is_not_declared(self, world: Directory, clears: bool) -> None:
         own = world.declare(USER, Attributes=DORA)["PhysicalResourceId"]
@@ -255,6 +395,8 @@ class TestUpdating:
         assert user.attributes["DisplayName"] == "Dora M."
         assert user.attributes["JobTitle"] == "Explorer"
         assert user.hidden
+        # What WorkMail does not tell is not sent; no client of AWS takes None.
+        assert None not in world.workmail.calls.of("UpdateUser")[-1].parameters.values()
 
     @pytest.mark.parametrize("kind", [USER, GROUP])
     def test_a_changed_name_is_refused_with_an_explanation(
@@ -342,6 +484,7 @@ class TestUpdating:
         missing = Failure("EntityNotFoundException")
         world.workmail.faults.add("DescribeResource", missing, times=6)
         answer = world.declare(RESOURCE, own, Name="projector")
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
         assert answer["PhysicalResourceId"] == own
         assert len(world.workmail.calls.of("CreateResource")) == 1
 
@@ -352,6 +495,23 @@ class TestDeleting:
         own = world.declare(kind)["PhysicalResourceId"]
         assert world.remove(kind, own)["Status"] == "SUCCESS"
         assert not world.has(NAMES[kind])
+
+    @every_kind
+    def test_a_deletion_has_to_show(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(settle_delay=20)
+        began = world.now
+        assert world.remove(kind, own)["Status"] == "SUCCESS"
+        assert world.now - began >= 20
+        assert len(world.workmail.calls.of(f"Delete{WORDS[kind].title()}")) == 1
+
+    @every_kind
+    def test_one_that_never_shows_is_told(self, world: Directory, kind: str) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        world.workmail.behaviour = Behaviour(settle_delay=10_000)
+        answer = world.remove(kind, own)
+        assert answer["Status"] == "FAILED"
+        assert "still reads DISABLED: look at it in WorkMail" in answer["Reason"]
 
     @every_kind
     def test_what_is_enabled_is_not_deleted_with_its_mailbox(
@@ -426,8 +586,9 @@ class TestDeleting:
 
     def test_the_id_of_another_kind_touches_nothing(self, world: Directory) -> None:
         own = world.declare(USER)["PhysicalResourceId"]
+        world.workmail.calls.clear()
         assert world.remove(GROUP, own)["Status"] == "SUCCESS"
-        assert world.has("dora")
+        assert world.operations == []
 
     @every_kind
     def test_a_stack_that_cannot_be_read_fails_the_delete(
@@ -465,6 +626,65 @@ class TestPeople:
         assert answer["Status"] == "FAILED"
         assert "member nobody is not in organization" in answer["Reason"]
 
+    def test_a_member_that_shows_late_is_waited_for(self, world: Directory, team: str) -> None:
+        world.alice.visible_from = world.now + 30
+        answer = world.declare(MEMBERS, GroupId=team, Members=["alice"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.team.members == [world.alice.entity_id]
+
+    def test_a_member_that_shows_as_enabled_late_is_waited_for(
+        self, world: Directory, team: str
+    ) -> None:
+        world.workmail.behaviour = Behaviour(settle_delay=30, settling_binds_calls=True)
+        dora = world.declare(USER)["Data"]["UserId"]
+        world.enable("dora", "dora@example.com", ago=0)
+        answer = world.declare(MEMBERS, GroupId=team, Members=["dora"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.team.members == [dora]
+
+    def test_as_many_as_there_are_leave(self, world: Directory, team: str) -> None:
+        """WorkMail lists them page by page."""
+        for number in range(101):
+            world.team.members.append(world.organization.add_user(f"user{number}").entity_id)
+        last = world.team.members[-1]
+        answer = world.declare(MEMBERS, GroupId=team, Members=[])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert last not in world.team.members
+
+    def test_the_stack_is_not_asked_where_nobody_leaves(self, world: Directory, team: str) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
+        world.declare(MEMBERS, own, GroupId=team, Members=["alice", "bob"])
+        assert world.stack_calls == []
+
+    def test_who_may_just_not_show_is_removed_all_the_same(
+        self, world: Directory, team: str
+    ) -> None:
+        own = world.declare(MEMBERS, GroupId=team, Members=["alice"])["PhysicalResourceId"]
+        missing = Failure("EntityNotFoundException")
+        world.workmail.faults.add("DisassociateMemberFromGroup", missing, times=2)
+        world.declare(MEMBERS, own, GroupId=team, Members=[])
+        assert world.team.members == []
+
+    def test_a_room_is_given_another_delegate_before_the_last_one_leaves(
+        self, world: Directory, team: str
+    ) -> None:
+        world.workmail.behaviour = Behaviour(last_delegate_can_leave=False)
+        room = {
+            "ResourceId": world.room.entity_id,
+            "BookingOptions": {"AutoAcceptRequests": "false"},
+        }
+        own = world.declare(DELEGATES, Delegates=["alice"], **room)["PhysicalResourceId"]
+        began = world.now
+        world.declare(DELEGATES, own, Delegates=["bob"], **room)
+        assert world.room.delegates == [world.bob.entity_id]
+        assert world.now - began < 1
+
+    def test_they_are_in_the_region_that_is_declared(self, world: Directory, team: str) -> None:
+        world.organization.region = "eu-west-1"
+        elsewhere = {"OrganizationRegion": "eu-west-1"}
+        answer = world.declare(MEMBERS, GroupId=team, Members=["alice"], **elsewhere)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+
     @pytest.mark.parametrize("vanishes", [False, True])
     def test_one_that_is_deleted_is_told(self, world: Directory, team: str, vanishes: bool) -> None:
         world.workmail.behaviour = Behaviour(deleted_entity_vanishes=vanishes)
@@ -486,6 +706,18 @@ class TestPeople:
         answer = world.declare(MEMBERS, own, GroupId=team, Members=[alice, bob])
         assert answer["Status"] == "SUCCESS", answer["Reason"]
         assert world.team.members == [bob]
+
+    def test_a_rollback_removes_nobody_who_is_declared_and_does_not_show(
+        self, world: Directory, team: str
+    ) -> None:
+        alice = world.alice.entity_id
+        own = world.declare(MEMBERS, GroupId=team, Members=[alice])["PhysicalResourceId"]
+        world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        missing = Failure("EntityNotFoundException")
+        world.workmail.faults.add("DescribeUser", missing, times=None, entity="alice")
+        answer = world.declare(MEMBERS, own, GroupId=team, Members=[alice])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.team.members == [alice]
 
     @pytest.mark.parametrize("vanishes", [False, True])
     def test_a_rollback_can_end_without_the_group(
@@ -577,6 +809,44 @@ class TestAliases:
         world.workmail.calls.clear()
         world.send("Update", own, Aliases=["A@example.com"])
         assert world.operations == ["DescribeUser", "ListAliases"]
+        assert world.stack_calls == []
+
+    def test_letters_of_another_case_make_no_other_address(self, world: Directory) -> None:
+        there = ["A@example.com", "B@example.com", "C@example.com"]
+        world.enable("alice", "alice@example.com")
+        world.alice.aliases = [*there]
+        own = world.registration_id(world.alice)
+        before = {"Aliases": ["a@example.com", "b@EXAMPLE.com", "D@example.com"]}
+        world.send("Update", own, before=before, Aliases=["a@example.COM"])
+        assert world.alice.aliases == ["A@example.com", "C@example.com"]
+        assert world.workmail.calls.of("CreateAlias") == []
+
+    def test_as_many_as_there_are_leave(self, world: Directory) -> None:
+        """WorkMail lists them page by page."""
+        world.enable("alice", "alice@example.com")
+        world.alice.aliases = [f"{number}@example.com" for number in range(101)]
+        own = world.registration_id(world.alice)
+        world.send("Update", own, Aliases=[], RemoveOtherAliases="true")
+        assert world.alice.aliases == []
+
+    @pytest.mark.parametrize("operation", ["ListAliases", "CreateAlias"])
+    @pytest.mark.parametrize("code", ["EntityStateException", "ThrottlingException"])
+    def test_what_settles_is_waited_for(self, world: Directory, operation: str, code: str) -> None:
+        """A registration of a moment ago may not be known everywhere."""
+        world.workmail.faults.add(operation, Failure(code), times=3)
+        answer = world.send("Create", Aliases=["a@example.com"])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.alice.aliases == ["a@example.com"]
+
+    def test_one_that_somebody_else_removed_is_removed(self, world: Directory) -> None:
+        before: dict[str, Any] = {"Aliases": ["a@example.com"]}
+        own = world.send("Create", **before)["PhysicalResourceId"]
+        missing = Failure("EntityNotFoundException")
+        world.workmail.faults.add("DeleteAlias", missing, times=None)
+        began = world.now
+        answer = world.send("Update", own, before=before, Aliases=[])
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert world.now - began < 1
 
     def test_without_a_declaration_they_are_not_looked_at(self, world: Directory) -> None:
         world.send("Create")
@@ -607,9 +877,10 @@ class TestAliases:
         )
         assert world.alice.aliases == ["a@example.com"]
 
-    def test_the_primary_address_is_no_other_alias(self, world: Directory) -> None:
+    @pytest.mark.parametrize("email", ["alice@example.com", "Alice@Example.com"])
+    def test_the_primary_address_is_no_other_alias(self, world: Directory, email: str) -> None:
         world.workmail.behaviour = Behaviour(primary_is_listed_as_alias=True)
-        world.send("Create", Aliases=["a@example.com"], RemoveOtherAliases="true")
+        world.send("Create", Email=email, Aliases=["a@example.com"], RemoveOtherAliases="true")
         assert world.workmail.calls.of("DeleteAlias") == []
 
     def test_nor_is_it_added(self, world: Directory) -> None:

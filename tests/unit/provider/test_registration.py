@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -299,10 +300,13 @@ class TestFailing:
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", own)
         assert states(world)["bob"] == "DISABLED"
 
-    def test_a_stranger_whose_enabling_did_not_show_yet_stays_enabled(self, world: World) -> None:
+    @pytest.mark.parametrize("ago", [10, 1])
+    def test_a_stranger_whose_enabling_did_not_show_yet_stays_enabled(
+        self, world: World, ago: float
+    ) -> None:
         """Somebody has just enabled it under another address; Register changes nothing then."""
         world.workmail.behaviour = Behaviour(settle_delay=40)
-        world.enable("bob", "old@example.com", ago=10)
+        world.enable("bob", "old@example.com", ago=ago)
         world.workmail.faults.add(
             "UpdatePrimaryEmailAddress", Failure("AccessDeniedException"), times=None
         )
@@ -322,7 +326,38 @@ class TestFailing:
         assert world.workmail.calls.of("RegisterToWorkMail")
         assert states(world)["bob"] == "ENABLED"
 
-    def test_a_stranger_that_was_enabled_a_moment_ago_is_disabled(self, world: World) -> None:
+    def test_a_stranger_that_had_been_enabled_before_is_disabled_again(self, world: World) -> None:
+        """Its date may be left from then, until that of now shows."""
+        world.workmail.behaviour = Behaviour(enabled_date_remains=True)
+        world.enable("bob", "bob@example.com")
+        world.send("Delete", world.registration_id(world.bob))
+        world.workmail.behaviour = Behaviour(enabled_date_remains=True, settle_delay=1000)
+        own = world.registration_id(world.alice)
+        answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
+        assert "still reads DISABLED" in answer["Reason"]
+        assert states(world)["bob"] == "DISABLED"
+
+    def test_a_stranger_whose_date_does_not_show_is_disabled(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        enable = world.bob.enable
+
+        def without_date(email: str, moment: Any) -> None:
+            enable(email, moment)
+            world.bob.registration = replace(world.bob.registration, enabled_at=None)
+
+        monkeypatch.setattr(world.bob, "enable", without_date)
+        world.workmail.faults.add("ListAliases", Failure("AccessDeniedException"), times=None)
+        own = world.registration_id(world.alice)
+        world.send("Update", own, EntityId="bob", Email="bob@example.com", Aliases=[])
+        assert states(world)["bob"] == "DISABLED"
+
+    @pytest.mark.parametrize("behind", [0, 1])
+    def test_a_stranger_that_was_enabled_a_moment_ago_is_disabled(
+        self, world: World, behind: float
+    ) -> None:
+        """Also by a WorkMail whose clock is behind the function's."""
+        world.workmail.clock = lambda: world.now - behind
         world.workmail.behaviour = Behaviour(settle_delay=40)
         world.workmail.faults.add("ListAliases", Failure("AccessDeniedException"), times=None)
         own = world.registration_id(world.alice)
