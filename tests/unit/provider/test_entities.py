@@ -117,9 +117,25 @@ class TestCreating:
         assert world.operations == [f"Describe{WORDS[kind].title()}"] * 2
 
     @every_kind
+    def test_one_of_that_name_that_is_deleted_is_not_taken_over(
+        self, world: Directory, kind: str
+    ) -> None:
+        """Here its name is its id too: WorkMail may show the deleted by either."""
+        name, organization = NAMES[kind], world.organization
+        add: Any = {
+            USER: organization.add_user,
+            GROUP: organization.add_group,
+            RESOURCE: organization.add_resource,
+        }[kind]
+        add(name, entity_id=name).delete()
+        answer = world.declare(kind)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert not answer["PhysicalResourceId"].endswith(f"/{name}")
+
+    @every_kind
     def test_it_is_in_the_region_that_is_declared(self, world: Directory, kind: str) -> None:
         world.organization.region = "eu-west-1"
-        elsewhere = {"OrganizationRegion": "eu-west-1"}
+        elsewhere: dict[str, Any] = {"OrganizationRegion": "eu-west-1"}
         own = world.declare(kind, **elsewhere)["PhysicalResourceId"]
         assert world.has(NAMES[kind])
         world.send("Delete", own, resource_type=kind, OrganizationId=ORGANIZATION_ID, **elsewhere)
@@ -669,7 +685,7 @@ class TestPeople:
         self, world: Directory, team: str
     ) -> None:
         world.workmail.behaviour = Behaviour(last_delegate_can_leave=False)
-        room = {
+        room: dict[str, Any] = {
             "ResourceId": world.room.entity_id,
             "BookingOptions": {"AutoAcceptRequests": "false"},
         }
@@ -681,7 +697,7 @@ class TestPeople:
 
     def test_they_are_in_the_region_that_is_declared(self, world: Directory, team: str) -> None:
         world.organization.region = "eu-west-1"
-        elsewhere = {"OrganizationRegion": "eu-west-1"}
+        elsewhere: dict[str, Any] = {"OrganizationRegion": "eu-west-1"}
         answer = world.declare(MEMBERS, GroupId=team, Members=["alice"], **elsewhere)
         assert answer["Status"] == "SUCCESS", answer["Reason"]
 
@@ -786,6 +802,16 @@ class TestPeople:
             "AutoDeclineRecurringRequests": False,
             "AutoDeclineConflictingRequests": True,
         }
+
+    def test_a_room_that_nobody_answers_for_is_told(self, world: Directory, team: str) -> None:
+        answer = world.declare(
+            DELEGATES,
+            ResourceId=world.room.entity_id,
+            BookingOptions={"AutoAcceptRequests": "false"},
+        )
+        assert answer["Status"] == "FAILED"
+        assert "have a delegat" in answer["Reason"]
+        assert "look at it in WorkMail" not in answer["Reason"]
 
     def test_delegates_that_are_not_declared_are_left_alone(
         self, world: Directory, team: str
