@@ -49,6 +49,8 @@ USER = Permission(
         "workmail:CreateUser",
         "workmail:UpdateUser",
         "workmail:DescribeUser",
+        "workmail:DescribeGroup",
+        "workmail:DescribeResource",
         "workmail:DescribeOrganization",
     ),
 )

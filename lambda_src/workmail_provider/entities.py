@@ -275,8 +275,8 @@ class _Deletion:
             if entity.state is EntityState.ENABLED:
                 raise Unsettled(
                     ENTITY_DEREGISTERED,
-                    f"{entity} is enabled and is not deleted with its mailbox: remove its "
-                    "registration first, then delete again",
+                    f"{entity} is enabled, and what is enabled is not deleted: remove its "
+                    "registration or disable it in WorkMail, then delete again",
                 )
             self._record("delete", "it was removed")
             self._directory.delete(entity)

@@ -238,8 +238,8 @@ class Organization:
                 )
             case "InvalidParameterException":
                 return Failure(
-                    f"WorkMail does not accept {email or 'this'} for {entity}: correct entity_id "
-                    f"or email{error.in_brackets}"
+                    f"WorkMail does not accept {email or 'this'} for {entity}: correct entity_id, "
+                    f"email or aliases{error.in_brackets}"
                 )
         return Failure(unexpected(error, f"{entity} of {self.name}"))
 

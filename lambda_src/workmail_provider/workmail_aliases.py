@@ -48,7 +48,7 @@ class Aliases:
             if error.code == _LIMIT_REACHED:
                 raise Failure(
                     f"{alias} cannot be added to {self._entity}, which has as many aliases as "
-                    f"WorkMail allows: declare fewer ({error.message})"
+                    f"WorkMail allows: declare fewer, or remove some{error.in_brackets}"
                 ) from error
             raise self._organization.explained(error, self._entity, alias) from error
 

@@ -40,7 +40,7 @@ class EntityDirectory:
                     f"{self._what()} was created and does not show: look at it in WorkMail, then "
                     "deploy again",
                 ) from error
-            raise self._explained(error) from error
+            raise self._explained(error, self._name) from error
         return str(answer[self._kind.id_name])
 
     def update(self, entity: Entity, attributes: Mapping[str, Any]) -> None:
@@ -87,7 +87,7 @@ class EntityDirectory:
         try:
             return self._perform(operation, **{self._kind.id_name: entity.entity_id}, **parameters)
         except ServiceError as error:
-            raise self._explained(error) from error
+            raise self._explained(error, entity.name) from error
 
     def _perform(self, operation: str, **parameters: Any) -> Any:
         method = getattr(self._organization.client, xform_name(operation))
@@ -99,13 +99,16 @@ class EntityDirectory:
             # WorkMail's own words may quote it.
             raise ServiceError(error.operation, error.code, "") from None
 
-    def _explained(self, error: ServiceError) -> ProviderError:
-        what = self._what()
+    def _explained(self, error: ServiceError, name: str) -> ProviderError:
+        what = f"{self._kind.word} {name} of {self._organization.name}"
         match error.code:
             case "NameAvailabilityException":
                 return self._name_taken()
             case "ReservedNameException":
-                return Failure(f"the name of {what} is reserved by WorkMail: declare another")
+                # The declared name, which a resource that is to be renamed has not yet.
+                return Failure(
+                    f"the name of {self._what()} is reserved by WorkMail: declare another"
+                )
             case "InvalidPasswordException":
                 return Failure(
                     f"WorkMail does not accept the password of {what}: put one into its secret "
@@ -113,7 +116,7 @@ class EntityDirectory:
                 )
             case "InvalidConfigurationException":
                 return Failure(
-                    f"the booking options of {what} contradict each other: correct them"
+                    f"{what} must accept requests by itself or have a delegate: declare either"
                     f"{error.in_brackets}"
                 )
             case "UnsupportedOperationException":
@@ -123,8 +126,9 @@ class EntityDirectory:
             case "EntityStateException":
                 return Unsettled(
                     STATE_CHANGED,
-                    f"WorkMail refuses to change {what} in its state: look at it"
-                    f"{error.in_brackets}",
+                    # Without the organization there is room for which of them it is.
+                    f"WorkMail refuses to change {self._kind.word} {name} in its state: look "
+                    f"whether it, and who it names, is enabled{error.in_brackets}",
                 )
         return Failure(unexpected(error, what))
 

@@ -45,6 +45,8 @@ ACTIONS = {
         "workmail:CreateUser",
         "workmail:UpdateUser",
         "workmail:DescribeUser",
+        "workmail:DescribeGroup",
+        "workmail:DescribeResource",
         "workmail:DescribeOrganization",
     },
     GROUP: {

@@ -537,7 +537,7 @@ class TestDeleting:
         world.enable(NAMES[kind], f"{NAMES[kind]}@example.com", ago=0)
         answer = world.remove(kind, own)
         assert answer["Status"] == "FAILED"
-        assert "remove its registration first" in answer["Reason"]
+        assert "remove its registration or disable it" in answer["Reason"]
         assert world.named(NAMES[kind]).state == "ENABLED"
 
     def test_a_registration_that_is_leaving_is_waited_for(self, world: Directory) -> None:
