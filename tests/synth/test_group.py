@@ -129,6 +129,15 @@ def test_booking_options_that_are_not_given_are_left_alone() -> None:
     assert "Delegates" not in properties
 
 
+def test_booking_options_and_delegates_are_one_resource() -> None:
+    """A resource that asks its delegates needs one first."""
+    stack = new_stack()
+    declare_resource(stack, auto_accept_requests=False, delegates=["alice"])
+    properties = properties_of(stack, RESOURCE_DELEGATES)
+    assert properties["BookingOptions"] == {"AutoAcceptRequests": False}
+    assert properties["Delegates"] == ["alice"]
+
+
 def test_the_types_are_those_of_the_service_model() -> None:
     assert list(WorkMailResourceType) == described("CreateResource", "Type")["enum"]
 
