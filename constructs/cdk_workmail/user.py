@@ -122,7 +122,7 @@ class WorkMailUser(Entity):
         :param password: A secret whose whole text is the password, in the stack's region. Unless
             given, and without `identity_provider_user_id`, one is generated: 32 letters, digits and
             punctuation. Each secret costs what Secrets Manager takes for it.
-        :param reset_password: Any text, such as a date; never the password. When it changes, the
+        :param reset_password: A text, such as a date; never the password. When it changes, the
             user's password becomes what the secret holds at that moment. A new version of the
             secret alone resets nothing. Refused without a secret.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
@@ -155,6 +155,8 @@ class WorkMailUser(Entity):
                 f"{self.node.path}: reset_password must come with password, got "
                 f"identity_provider_user_id alone: there is no secret to reset it to"
             )
+        if reset_password == "":
+            raise ValueError(f"{self.node.path}: reset_password must be a text, got ''")
         self.password = password
         self._make_entity(
             {

@@ -103,10 +103,7 @@ class _Convergence:
 
     def run(self) -> PhysicalId:
         """Which entity is as declared now."""
-        try:
-            return self._invocation.patience.persist(self._converge)
-        except OrganizationGone as error:
-            raise Failure(str(error)) from error
+        return self._invocation.patience.persist(self._converge)
 
     def _converge(self) -> PhysicalId:
         try:
@@ -189,7 +186,7 @@ class _Convergence:
             organization_id=self._declared.organization_id,
         )
         try:
-            self._created_id = self._directory.create(attributes, again=self._may_have_created)
+            self._created_id = self._directory.create(attributes)
         except Unsettled as error:
             # After no answer or a broken one, WorkMail may have created it all the same.
             self._may_have_created |= error.budget is SERVICE_RECOVERED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from workmail_provider.answer import NEVER_CREATED
 from workmail_provider.budgets import ENTITY_VISIBLE
 from workmail_provider.entity_kinds import (
     DeclaredPeople,
@@ -16,7 +15,7 @@ from workmail_provider.errors import Failure, Unsettled
 from workmail_provider.invocation import Invocation, Outcome
 from workmail_provider.lifecycle import Entity
 from workmail_provider.ownership import stack_operation
-from workmail_provider.workmail import Organization, OrganizationGone
+from workmail_provider.workmail import Organization
 from workmail_provider.workmail_entities import EntityDirectory
 
 
@@ -34,10 +33,7 @@ class PeopleResource:
     def create(self, invocation: Invocation) -> Outcome:
         declared = DeclaredPeople.parse(self._kind, self._people, invocation.request.properties)
         convergence = _Convergence(invocation, self._kind, self._people, declared)
-        try:
-            return Outcome(invocation.patience.persist(convergence.run))
-        except OrganizationGone as error:
-            raise Failure(str(error)) from error
+        return Outcome(invocation.patience.persist(convergence.run))
 
     def update(self, invocation: Invocation) -> Outcome:
         return self.create(invocation)
@@ -67,11 +63,11 @@ class _Convergence:
         entity = self._directory.describe(self._declared.entity_id)
         if entity is None or not exists(entity):
             self._pass_over_in_a_rollback(entity, f"{self._kind.word} {self._declared.entity_id}")
-            return self._invocation.request.physical_resource_id or NEVER_CREATED
+            return self._invocation.request.physical_resource_id or ""
         if self._declared.people is not None:
             self._converge_people(entity, self._declared.people)
-        options = self._declared.booking_options
-        differing = changes(self._kind, entity, {"BookingOptions": options} if options else {}, {})
+        options = {"BookingOptions": self._declared.booking_options}
+        differing = changes(self._kind, entity, options, {})
         if differing:
             self._record("update", "its booking options are not as declared")
             self._directory.update(entity, differing)

@@ -236,8 +236,6 @@ class _Convergence:
                 ENTITY_VISIBLE,
                 not_found_sentence(self._declared.entity_id, self._declared.organization_id),
             ) from error
-        except OrganizationGone as error:
-            raise Failure(str(error)) from error
         return self._entity
 
     def _refuse_somebody_elses(self, entity: Entity) -> None:
@@ -253,26 +251,18 @@ class _Convergence:
         email = self._declared.email
         if step is Step.UPDATE_ADDRESS:
             self._record(step, f"its address is {entity.email}, declared is {email}", entity)
-            self._in_organization(
-                lambda: self._organization.update_primary_email_address(entity, email)
-            )
+            self._organization.update_primary_email_address(entity, email)
             return
         self._record(step, f"it reads {entity.state}, declared is {email}", entity)
         self._invocation.claim(str(RegistrationId.of(entity)))
         had_registered, self._may_have_registered = self._may_have_registered, True
         try:
-            self._in_organization(lambda: self._organization.register(entity, email))
+            self._organization.register(entity, email)
         except ProviderError as error:
             # After no answer, a broken one or a crash, WorkMail may have done it all the same.
             if not isinstance(error, Unsettled) or error.budget is not SERVICE_RECOVERED:
                 self._may_have_registered = had_registered
             raise
-
-    def _in_organization(self, ask: Any) -> None:
-        try:
-            ask()
-        except OrganizationGone as error:
-            raise Failure(str(error)) from error
 
     def _deregister_again(self, entity: Entity) -> None:
         """Asks without reading first: what was asked for a moment ago may not show yet."""

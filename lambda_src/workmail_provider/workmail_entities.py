@@ -29,16 +29,14 @@ class EntityDirectory:
     def describe(self, entity_id: str) -> Entity | None:
         return self._organization.describe(self._kind.entity_type, entity_id)
 
-    def create(self, attributes: Mapping[str, Any], *, again: bool) -> str:
-        """The id of the new entity."""
+    def create(self, attributes: Mapping[str, Any]) -> str:
+        """The id of the new entity. Raises Unsettled if one of the name is there by now."""
         try:
             answer = self._perform(self._kind.create_operation, Name=self._name, **attributes)
         except ServiceError as error:
-            if error.code == "NameAvailabilityException" and again:
+            if error.code == "NameAvailabilityException" and self._is_there():
                 raise Unsettled(
-                    ENTITY_VISIBLE,
-                    f"{self._what()} was created and does not show: look at it in WorkMail, then "
-                    "deploy again",
+                    ENTITY_VISIBLE, f"{self._what()} was not there and is now: deploy again"
                 ) from error
             raise self._explained(error, self._name) from error
         return str(answer[self._kind.id_name])
@@ -134,16 +132,25 @@ class EntityDirectory:
 
     def _name_taken(self) -> ProviderError:
         """By another kind, by somebody who does not show yet, or by one deleted a moment ago."""
-        try:
-            holder = self.anybody(self._name)
-        except ProviderError:
-            holder = None
-        if holder and holder.name.casefold() == self._name.casefold():
+        holder = self._holder()
+        if holder:
             return Failure(f"the name of {self._what()} is taken by {holder}: declare another")
         return Unsettled(
             ENTITY_VISIBLE,
             f"the name of {self._what()} is taken, nobody shows by it: declare another",
         )
+
+    def _is_there(self) -> bool:
+        holder = self._holder()
+        return holder is not None and holder.entity_type is self._kind.entity_type
+
+    def _holder(self) -> Entity | None:
+        """Who has the declared name, of whatever kind; not who has it as an address or an id."""
+        try:
+            holder = self.anybody(self._name)
+        except ProviderError:
+            return None
+        return holder if holder and holder.name.casefold() == self._name.casefold() else None
 
     def _what(self) -> str:
         return f"{self._kind.word} {self._name} of {self._organization.name}"

@@ -359,6 +359,11 @@ def test_a_reset_without_a_secret_is_refused() -> None:
         declare_user(new_stack(), identity_provider_user_id=IDENTITY, reset_password="1")
 
 
+def test_an_empty_reset_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^Mail/Alice: reset_password must be a text, got ''$"):
+        declare_user(new_stack(), reset_password="")
+
+
 def test_no_option_takes_a_password_as_text() -> None:
     """What is in a template can be read by whoever can read the stack."""
     annotations = inspect.get_annotations(WorkMailUser.__init__)

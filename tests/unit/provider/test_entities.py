@@ -245,6 +245,26 @@ class TestCreating:
         assert "is taken, nobody shows by it" in world.declare(USER, Name="team")["Reason"]
 
     @every_kind
+    def test_one_who_shows_only_after_the_refusal_is_taken_over(
+        self, world: Directory, kind: str
+    ) -> None:
+        own = world.declare(kind)["PhysicalResourceId"]
+        missing = Failure("EntityNotFoundException")
+        world.workmail.faults.add(f"Describe{WORDS[kind].title()}", missing)
+        answer = world.declare(kind)
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert answer["PhysicalResourceId"] == own
+
+    def test_a_new_name_of_a_resource_that_another_has_is_told_at_once(
+        self, world: Directory
+    ) -> None:
+        own = world.declare(RESOURCE)["PhysicalResourceId"]
+        began = world.now
+        answer = world.declare(RESOURCE, own, Name="board-room")
+        assert "is taken by resource board-room (id" in answer["Reason"]
+        assert world.now - began < 1
+
+    @every_kind
     def test_one_there_who_shows_late_is_taken_over(self, world: Directory, kind: str) -> None:
         own = world.declare(kind)["PhysicalResourceId"]
         world.named(NAMES[kind]).visible_from = world.now + 30
