@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 from workmail_provider.invocation import Invocation
 from workmail_provider.lifecycle import (
@@ -35,11 +34,15 @@ class Ownership:
         self._invocation = invocation
         self._physical_id = physical_id
         self._was_before = was_before
+        self._stack = _stack(invocation)
+        self._operation: StackOperation | None = None
 
-    @cached_property
+    @property
     def operation(self) -> StackOperation:
-        """What the stack is going through. Raises Failure when that cannot be read."""
-        return self._stack.operation()
+        """What the stack is going through, read once. Raises Failure when that cannot be read."""
+        if self._operation is None:
+            self._operation = self._stack.operation()
+        return self._operation
 
     def is_somebody_elses(self) -> bool:
         """Whether `adopt_existing` decides. Raises Failure when the stack cannot be read."""
@@ -67,10 +70,6 @@ class Ownership:
         if is_rolled_back(self._was_before(operation), operation):
             return f"it was there before {operation.began_at}, when what is rolled back began"
         return None
-
-    @cached_property
-    def _stack(self) -> Stack:
-        return _stack(self._invocation)
 
 
 def _stack(invocation: Invocation) -> Stack:

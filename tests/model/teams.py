@@ -161,7 +161,7 @@ class Teams(Deployments):
         entities = {name: one for name, one in template.items() if isinstance(one, DeclaredEntity)}
         if edit.kind == "add entity":
             self.add_entity(template, edit, twice=False)
-        elif edit.kind in ("register", "entity twice") or "entity" in edit.kind:
+        elif edit.kind == "register" or "entity" in edit.kind:
             if entities:
                 logical_id = choose(list(entities), edit.which)
                 self.edit_entity(template, logical_id, entities[logical_id], edit)

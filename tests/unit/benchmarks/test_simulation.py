@@ -77,6 +77,12 @@ def test_an_event_that_is_too_old_is_dropped() -> None:
     assert model.dropped == [1]
 
 
+def test_requests_that_read_their_stack_at_the_same_time_all_end() -> None:
+    """Nothing in the function is locked while it waits."""
+    outcome = throttling.ours("Delete", None, seed=1, registrations=4, limited=False)
+    assert outcome.succeeded == 4
+
+
 def test_a_small_roster_is_not_throttled() -> None:
     outcome = throttling.ours("Create", None, seed=1, registrations=5)
     assert (outcome.succeeded, outcome.requests, outcome.throttled) == (5, 15, 0)
