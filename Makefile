@@ -34,7 +34,7 @@ types: install ## mypy, strict
 	mypy
 
 unit: install ## the function and the local WorkMail, without processes; every fault at every call
-	pytest -n 2 tests/unit tests/faults
+	pytest tests/unit tests/faults
 
 model: install ## the function under a model of CloudFormation: 10,000 steps and more
 	pytest -n 2 tests/model
