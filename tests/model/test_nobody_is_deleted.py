@@ -33,12 +33,10 @@ _OFTEN = (
 )
 _SOMETIMES = (
     "a resource was changed in place",
-    "aliases left in a rollback",
     "Create of people failed",
     "Delete of an entity failed",
     "kept, late",
     "password reset",
-    "no password reset in a rollback",
     "refused an entity",
     "cancelled",
     "undone",
