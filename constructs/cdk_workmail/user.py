@@ -124,7 +124,7 @@ class WorkMailUser(Entity):
             punctuation. Each secret costs what Secrets Manager takes for it.
         :param reset_password: A text, such as a date; never the password. When it changes, the
             user's password becomes what the secret holds at that moment. A new version of the
-            secret alone resets nothing. Refused without a secret.
+            secret alone resets nothing, and neither does a rollback. Refused without a secret.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
             Unless given, the region that the stack is deployed to.
         :param adopt_existing: A user of this name who is there already is taken over. With False
