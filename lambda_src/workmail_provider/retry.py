@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import random
 import time
-from threading import Timer
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Timer
 from typing import TypeVar
 
 from workmail_provider.budgets import THROTTLING_EASED, Budget
