@@ -69,7 +69,7 @@ class EntityResource:
 
 def _ownership(invocation: Invocation, kind: EntityKind, entity: Entity) -> Ownership:
     # WorkMail does not say when an entity was created, so it counts as existing before.
-    return Ownership(invocation, str(EntityPhysicalId.of(kind, entity)), lambda operation: True)
+    return Ownership(invocation, EntityPhysicalId.of(kind, entity), lambda at: True)
 
 
 class _Missing(Enum):
@@ -181,10 +181,11 @@ class _Convergence:
         is_ours = self._may_have_created or EntityPhysicalId.of(self._kind, entity) == self._own
         if self._declared.adopt_existing or is_ours:
             return
-        if _ownership(self._invocation, self._kind, entity).is_managed_elsewhere():
+        ownership = _ownership(self._invocation, self._kind, entity)
+        if ownership.is_managed_elsewhere():
             raise RequestFailed(
-                f"{entity} of organization {entity.organization_id} already exists, managed "
-                "elsewhere, and adopt_existing is False: set it to True to adopt the entity"
+                f"{entity} already exists, {ownership.manager()}, and adopt_existing is False: set "
+                "it to True to adopt the entity"
             )
 
     def _create(self) -> None:
