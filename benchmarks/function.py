@@ -23,7 +23,7 @@ _NODE = ["node", str(FOLDER / "runner.cjs")]
 
 
 def section(quick: bool) -> str:
-    rounds, users = (3, 5) if quick else (15, 50)
+    rounds, users = (3, 5) if quick else (15, 20)
     measured = measure(rounds, users)
     floor = median(seconds[0] for seconds in measured["floor"])
     rows = []
