@@ -39,7 +39,7 @@ def section(quick: bool) -> str:
         )
     return report.section(
         "Cold start and warm requests",
-        "CPU time in ms of one process: from its start until a first Create is answered, and of "
+        "CPU time in ms of one process: from its start to the response to a first Create, and of "
         f"one warm request. Medians of {rounds} interleaved rounds. `floor` is boto3 with the "
         "WorkMail calls that `cdk-workmail` makes and no response to CloudFormation. The peers "
         "make one WorkMail call for each request.",

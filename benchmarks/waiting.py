@@ -42,7 +42,7 @@ def section(quick: bool) -> str:
 
 
 def measure(request_type: str, settle_delay: float, seed: int) -> float:
-    """Of one request whose entity shows its new state so many seconds after the change."""
+    """One request. The entity shows its new state `settle_delay` seconds after the change."""
     harness = Harness(request_type, users=1)
     harness.settle_after(settle_delay)
     process = Process(harness, random.Random(seed).random)

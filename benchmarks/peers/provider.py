@@ -1,4 +1,4 @@
-"""For the CDK's `custom_resources.Provider`, whose framework sends the response."""
+"""For the CDK's `custom_resources.Provider`. Its framework sends the response."""
 
 from __future__ import annotations
 

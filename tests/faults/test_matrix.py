@@ -59,7 +59,7 @@ ALLOWED: dict[tuple[str, str], tuple[Ways, Ways]] = {
     ("delete", "after the work"): ({LATER}, {LATER}),
     ("delete", Kind.NOT_THERE): ({SAME, SUCCESS}, {SAME, SUCCESS}),
     ("delete", Kind.NO_ORGANIZATION): ({SAME, SUCCESS}, {SAME, SUCCESS}),
-    # A deleted organization may also answer that its state is wrong.
+    # A deleted organization may also report that its state is wrong.
     ("delete", Kind.FINAL): ({SAME, FAILURE}, {SAME, FAILURE}),
     # What is waited for while the export runs costs no time.
     ("delete with an export", Kind.SETTLES): ({SAME, LATER}, {FAILURE, LATE_FAILURE}),
