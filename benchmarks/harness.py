@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from benchmarks.simulation import Simulation
 from local_aws.workmail import Behaviour, WorkMail, WorkMailError
-from workmail_provider.protocol import CustomResource
-from workmail_provider.registration import WorkMailRegistration
-from workmail_provider.waiting import Clock
+from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.resources.registration import RegistrationResource
+from workmail_provider.retry import Clock
 
 ORGANIZATION_ID = "m-0123456789abcdef0123456789abcdef"
 CALL_SECONDS = 0.05
@@ -89,7 +89,23 @@ class Harness:
         self.simulation.sleep(CALL_SECONDS)
         began = datetime.fromtimestamp(self.simulation.began_at, UTC)
         status = f"{self._request_type.upper()}_IN_PROGRESS"
-        return {"Stacks": [{"StackStatus": status, "CreationTime": began}]}
+        return {"Stacks": [{"StackId": StackName, "StackStatus": status, "CreationTime": began}]}
+
+    def list_stack_resources(self, StackName: str) -> dict[str, Any]:
+        """One call of CloudFormation: no other resource has the physical id."""
+        self.simulation.sleep(CALL_SECONDS)
+        return {"StackResourceSummaries": []}
+
+    def describe_stack_events(self, StackName: str) -> dict[str, Any]:
+        """One call of CloudFormation: the creation of the stack succeeded."""
+        self.simulation.sleep(CALL_SECONDS)
+        event = {"PhysicalResourceId": StackName, "ResourceStatus": "CREATE_COMPLETE"}
+        return {"StackEvents": [event]}
+
+    def get_parameters_by_path(self, Path: str) -> dict[str, Any]:
+        """One call of Systems Manager: no other stack announces itself."""
+        self.simulation.sleep(CALL_SECONDS)
+        return {"Parameters": []}
 
 
 def registration(user: int) -> dict[str, str]:
@@ -112,7 +128,7 @@ class Process:
     def __post_init__(self) -> None:
         simulation = self.harness.simulation
         self._custom_resource = CustomResource(
-            {_RESOURCE_TYPE: WorkMailRegistration()},
+            {_RESOURCE_TYPE: RegistrationResource()},
             self._client,
             Clock(now=simulation.now, sleep=simulation.sleep, jitter=self.jitter),
             self._put,
