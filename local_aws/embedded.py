@@ -51,7 +51,7 @@ class LocalAws:
             behaviour=behaviour,
             region=region,
             account_id=ACCOUNT_ID,
-            destination=ExportBucket(self.client, self._new_client, enforce_iam=enforce_iam),
+            destination=ExportBucket(self.client, self._new_client, enforce_iam=enforce_iam).open,
         )
         self._enforce_iam = enforce_iam
         self._clients: dict[tuple[str, str], Any] = {}
