@@ -21,8 +21,8 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml p
 demo: install ## deploys, changes and destroys the example app on the embedded AWS
 	@python -m local_aws demo
 
-up: install ## keeps the embedded AWS running for your own experiments
-	@python -m local_aws up
+up: install ## starts the embedded AWS for your own experiments; ORGANIZATION=file.json fills it
+	@python -m local_aws up $(if $(ORGANIZATION),--organization $(ORGANIZATION))
 
 test: lint types unit model synth-tests local-tests ## everything that CI runs
 
@@ -68,5 +68,7 @@ wheel: install ## builds dist/*.whl
 	rm -rf build
 	python -m build --wheel
 
-clean: ## removes what the other targets made
-	rm -rf $(VENV) node_modules build dist cdk.out .local_aws *.egg-info
+clean: ## removes what the other targets created
+	rm -rf $(VENV) node_modules build dist *.egg-info install.log cdk.out .local_aws
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,9 @@ class Mailbox:
     provisioned_at: float
     deprovisioned_at: float | None = None
     files: list[MimeFile] = field(default_factory=list)
+    quota_mb: int = 51_200
+    # Grantee's id -> FULL_ACCESS, SEND_AS, SEND_ON_BEHALF.
+    permissions: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def provisioned(cls, address: str, now: float) -> Self:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from .entities import Entity, Group, Moment, Resource, User, require_strong
 from .exceptions import WorkMailError, entity_not_found, invalid_parameter
 from .exports import ExportJob, ExportOrder, Exports
+from .mailboxes import Mailbox
 from .models import Account, Organization, require_state
 
 Members = dict[str, Any]
@@ -75,6 +76,25 @@ class Responses:
             if self._region in (None, organization.region)
         ]
         return self._page("OrganizationSummaries", here)
+
+    def list_mail_domains(self) -> Members:
+        organization = self._organization
+        default = organization.default_domain
+        domains = [
+            {"DomainName": domain.name, "DefaultDomain": domain.name == default}
+            for domain in organization.domains.values()
+        ]
+        return self._page("MailDomains", domains)
+
+    def get_mail_domain(self) -> Members:
+        organization = self._organization
+        domain = organization.domain(self._given["DomainName"])
+        ownership = "VERIFIED" if domain.is_verified(self._moment.now) else "PENDING"
+        return {
+            "IsDefault": domain.name == organization.default_domain,
+            "OwnershipVerificationStatus": ownership,
+            "DkimVerificationStatus": ownership,
+        }
 
     # Registrations and addresses
 
@@ -263,7 +283,24 @@ class Responses:
     def list_resource_delegates(self) -> Members:
         return self._associated(self._described(Resource, "ResourceId"), "Delegates")
 
-    # Mailbox export jobs
+    # Mailboxes and their export jobs
+
+    def get_mailbox_details(self) -> Members:
+        mailbox = self._mailbox("UserId")
+        size = sum(len(file.content) for file in mailbox.files)
+        return {"MailboxQuota": mailbox.quota_mb, "MailboxSize": size / 1_000_000}
+
+    def list_mailbox_permissions(self) -> Members:
+        entities = self._organization.entities
+        permissions = [
+            {
+                "GranteeId": grantee,
+                "GranteeType": entities[grantee].kind,
+                "PermissionValues": values,
+            }
+            for grantee, values in self._mailbox("EntityId").permissions.items()
+        ]
+        return self._page("Permissions", permissions)
 
     def start_mailbox_export_job(self) -> Members:
         given = self._given
@@ -315,6 +352,12 @@ class Responses:
 
     def _described(self, kind: type[E], parameter: str) -> E:
         return self._organization.described(kind, self._given[parameter], self._moment)
+
+    def _mailbox(self, parameter: str) -> Mailbox:
+        entity = self._described(Entity, parameter)
+        if entity.state != "ENABLED" or entity.mailbox is None:
+            raise entity_not_found(self._given[parameter])
+        return entity.mailbox
 
     def _updatable(self, kind: type[E], parameter: str) -> E:
         entity = self._described(kind, parameter)
