@@ -15,7 +15,7 @@ from local_aws.workmail import Organization
 
 
 class ExampleApp:
-    """The app of this repository, with a file of its own."""
+    """The app of this repository, with its own file of mailboxes."""
 
     def __init__(self, local_aws: LocalAws, folder: Path, organization: Organization) -> None:
         self._environment = local_aws.process_environment

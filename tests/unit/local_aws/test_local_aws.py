@@ -89,7 +89,7 @@ class TestStartAndStop:
             raise KeyboardInterrupt
 
         threads = set(threading.enumerate())
-        monkeypatch.setattr("local_aws.ministack.MiniStack._answers", interrupt)
+        monkeypatch.setattr("local_aws.ministack.MiniStack._responds", interrupt)
         with pytest.raises(KeyboardInterrupt), LocalAws():
             pass
         assert not processes_in(temporary)
