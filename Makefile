@@ -21,7 +21,7 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml p
 demo: install ## deploys, changes and destroys the example app on the embedded AWS
 	@python -m local_aws demo
 
-up: install ## starts the embedded AWS for your own experiments; ORGANIZATION=file.json fills it
+up: install ## starts the embedded AWS; ORGANIZATION=file.json fills it
 	@python -m local_aws up $(if $(ORGANIZATION),--organization $(ORGANIZATION))
 
 test: lint types unit model synth-tests local-tests ## runs all that CI runs
@@ -36,7 +36,7 @@ types: install ## checks types with mypy, strict
 unit: install ## tests the function, the local WorkMail, and every fault at every call
 	pytest tests/unit tests/faults
 
-model: install ## tests the function under a model of CloudFormation, in 10,000 steps and more
+model: install ## tests the function under a model of CloudFormation
 	pytest -n 2 tests/model
 
 model-long: install ## the same for some hours, with other steps in each run
@@ -51,13 +51,13 @@ local-tests: install ## tests the CDK CLI and deployments on the embedded AWS
 long: install ## runs the tests that take minutes and are not part of `make test`
 	pytest -m long
 
-documents: install ## rewrites what the documents show of templates and outcomes
+documents: install ## rewrites the generated parts of the documents
 	WRITE_DOCUMENTS=1 pytest tests/synth/test_security_document.py tests/faults/test_matrix.py
 
 errors: install ## rewrites docs/errors.md from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
 
-bench: install ## measures cdk-workmail and its peers in about 20 minutes, and writes docs/benchmarks.md
+bench: install ## compares with peers for 20 minutes and writes docs/benchmarks.md
 	@python -m benchmarks
 
 format: install ## fixes with ruff what it can fix
