@@ -234,7 +234,7 @@ class TestAJobThatDoesNotComplete:
         def cancel(seconds: float) -> None:
             world.now += seconds
             for job in world.workmail.exports.jobs:
-                world.workmail.exports.cancel(ORGANIZATION_ID, job.job_id, world.workmail.behaviour)
+                world.workmail.exports.cancel(ORGANIZATION_ID, job.job_id)
 
         world.on_sleep = cancel
         answer = world.delete()
@@ -373,7 +373,7 @@ class TestOnceInTwentyFourHours:
     def test_a_job_that_did_not_complete_is_no_export(self, world: SnapshotWorld) -> None:
         world.workmail.exports.duration = HOUR
         job_id = world.export_by_hand(BUCKET)
-        world.workmail.exports.cancel(ORGANIZATION_ID, job_id, world.workmail.behaviour)
+        world.workmail.exports.cancel(ORGANIZATION_ID, job_id)
         assert world.delete()["Status"] == "FAILED"
         assert world.alice.state == "ENABLED"
 
