@@ -19,7 +19,7 @@ WAITED = re.compile(r"\(waited \d+ s for the [a-z ]+\)")
 BY_HAND = "stays enabled and should not, deregister it by hand"
 WHAT_TO_DO = re.compile(
     r"\b(add|allow|change|check|correct|declare|delete again|deploy again|deploy fewer|deregister|"
-    r"free|look at|put|renew|set|try again|verify|wait until)\b"
+    r"free|look at|renew|remove its registration|replace|store|set|try again|verify|wait until)\b"
 )
 # Who has an address is told where it can be read; nothing else depends on it.
 BEST_EFFORT = "DescribeEntity"
@@ -198,7 +198,7 @@ def test_what_passes_in_its_time_is_waited_for_until_the_hour_ends(event: Event)
                 case.order.times is FOR_EVER
                 and case.outcome.after == case.outcome.before
                 and case.outcome.took < event.waits
-                and "delete again to go on" in case.outcome.sentence
+                and "delete again to continue" in case.outcome.sentence
             )
         ]
     )
@@ -274,7 +274,7 @@ def test_who_has_an_address_is_told_if_it_can_be_read_and_changes_nothing(event:
             case
             for case in cases(event)
             if case.order.operation == BEST_EFFORT
-            and not (ends_well(case) and "already belongs to" in case.outcome.sentence)
+            and not (ends_well(case) and "is in use by" in case.outcome.sentence)
         ]
     )
 

@@ -21,7 +21,7 @@ from tests.support.lambda_fakes import (
     ORGANIZATION_ID,
     SECRET,
     STACK_ID,
-    Mailbox,
+    ResponseServer,
     cloudformation,
     event,
 )
@@ -57,7 +57,7 @@ class Deployed:
     runtime: LambdaRuntime
     workmail: WorkMail
     alice: Entity
-    cloudformation: Mailbox
+    cloudformation: ResponseServer
 
     def request(self, request_type: str = "Create", **changes: Any) -> dict[str, Any]:
         return event(request_type, ResponseURL=self.cloudformation.url, **changes)
@@ -114,7 +114,7 @@ def test_a_create_registers_and_is_answered_once_and_its_log_tells(
         finished = function.runtime.finish()
         assert (finished.failed, finished.body) == (False, None)
         assert function.alice.registration.email == "alice@example.com"
-        assert function.cloudformation.answer["Status"] == "SUCCESS"
+        assert function.cloudformation.response["Status"] == "SUCCESS"
         assert SECRET not in function.runtime.output
         assert function.cloudformation.url not in function.runtime.output
         lines = [
@@ -158,7 +158,7 @@ def test_a_failure_is_one_line_of_the_log_and_the_answers_reason(
         assert not function.runtime.finish().failed
         (line,) = function.lines
     assert (line["level"], line["action"]) == ("ERROR", "fail")
-    assert function.cloudformation.answer["Reason"] == (
+    assert function.cloudformation.response["Reason"] == (
         f"{line['why']} [log group provider-logs, log stream 2026/11/22/[$LATEST]0a1b]"
     )
 
@@ -171,17 +171,17 @@ def test_a_time_out_is_answered_before_it_and_only_once(asset: Path, tmp_path: P
         function.runtime.invoke(request, seconds=6)
         while time.time() < deadline and not function.cloudformation.bodies:
             time.sleep(0.01)
-        answer = function.cloudformation.answer
+        answer = function.cloudformation.response
         assert answer["Status"] == "FAILED"
         assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/own"
         assert answer["Reason"].startswith("the function's time ran out")
         # Lambda would have ended the process; here the work goes on, and is not answered again.
         function.runtime.finish()
-        assert function.cloudformation.answers == [answer]
+        assert function.cloudformation.responses == [answer]
         # A process that lived on has the next request done as any other.
         function.runtime.invoke(function.request())
         function.runtime.finish()
-        assert function.cloudformation.answers[1]["Status"] == "SUCCESS"
+        assert function.cloudformation.responses[1]["Status"] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_half_an_asset_answers_every_request(asset: Path, tmp_path: Path, module
         for request_type in ("Update", "Delete"):
             function.runtime.invoke(function.request(request_type, PhysicalResourceId="own"))
             assert not function.runtime.finish().failed
-        first, second = function.cloudformation.answers
+        first, second = function.cloudformation.responses
         assert first == second
         assert (first["Status"], first["PhysicalResourceId"]) == ("FAILED", "own")
         assert first["Reason"].startswith(
@@ -212,7 +212,7 @@ def test_a_warm_process_does_well_after_it_failed(asset: Path, tmp_path: Path) -
         function.runtime.invoke({"not": "of CloudFormation"}, seconds=2)
         function.runtime.invoke(function.request())
         assert [function.runtime.finish().failed for _ in range(3)] == [False] * 3
-        failed, succeeded = function.cloudformation.answers
+        failed, succeeded = function.cloudformation.responses
     assert (failed["Status"], failed["PhysicalResourceId"]) == ("FAILED", "never-created")
     assert failed["Reason"].startswith("OrganizationId is None")
     assert succeeded["Status"] == "SUCCESS"
@@ -229,6 +229,6 @@ def test_the_loggers_that_lambda_set_up_are_left_as_they_are(
     with deployed(probed, tmp_path, environment, "probe.handler") as function:
         function.runtime.invoke(function.request())
         before, imported, afterwards = function.runtime.finish().body
-    assert function.cloudformation.answer["Status"] == "SUCCESS"
+    assert function.cloudformation.response["Status"] == "SUCCESS"
     assert len(before[1]) == 1, "Lambda has given the root logger a handler"
     assert before == imported == afterwards

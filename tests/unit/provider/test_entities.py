@@ -217,7 +217,7 @@ class TestCreating:
         began, holder = world.now, "user alice (id" if kind == GROUP else "group team (id"
         answer = world.declare(kind, Name=name)
         assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {name} of organization")
-        assert f" is taken by {holder}" in answer["Reason"]
+        assert f" is in use by {holder}" in answer["Reason"]
         assert world.now - began < 1
 
     @every_kind
@@ -227,11 +227,11 @@ class TestCreating:
         world.workmail.faults.add(operation, taken, times=None)
         answer = world.declare(kind)
         assert answer["Reason"].startswith(f"the name of {WORDS[kind]} {NAMES[kind]} ")
-        assert "nobody shows by it" in answer["Reason"]
+        assert "no matching entity was found" in answer["Reason"]
 
     def test_the_case_of_a_taken_name_is_no_difference(self, world: Directory) -> None:
         began = world.now
-        assert "is taken by group team (id" in world.declare(USER, Name="TEAM")["Reason"]
+        assert "is in use by group team (id" in world.declare(USER, Name="TEAM")["Reason"]
         assert world.now - began < 1
 
     def test_who_has_it_as_an_address_has_not_taken_the_name(self, world: Directory) -> None:
@@ -242,7 +242,7 @@ class TestCreating:
 
     def test_who_has_taken_it_need_not_be_readable(self, world: Directory) -> None:
         world.workmail.faults.add("DescribeGroup", Failure("AccessDeniedException"), times=None)
-        assert "is taken, nobody shows by it" in world.declare(USER, Name="team")["Reason"]
+        assert "is already in use, but no matching entity was found" in world.declare(USER, Name="team")["Reason"]
 
     @every_kind
     def test_one_who_shows_only_after_the_refusal_is_taken_over(
@@ -261,7 +261,7 @@ class TestCreating:
         own = world.declare(RESOURCE)["PhysicalResourceId"]
         began = world.now
         answer = world.declare(RESOURCE, own, Name="board-room")
-        assert "is taken by resource board-room (id" in answer["Reason"]
+        assert "is in use by resource board-room (id" in answer["Reason"]
         assert world.now - began < 1
 
     @every_kind
@@ -283,7 +283,7 @@ class TestCreating:
         ("code", "told"),
         [
             ("ReservedNameException", "is reserved by WorkMail: declare another"),
-            ("InvalidPasswordException", "does not accept the password of user dora"),
+            ("InvalidPasswordException", "refuses the password of user dora"),
             ("UnsupportedOperationException", "read-only: change user dora of"),
         ],
     )
@@ -387,7 +387,7 @@ class TestPasswords:
         world.secrets[SECRET_ARN] = ""
         answer = world.declare(USER, PasswordSecretArn=SECRET_ARN)
         assert answer["Status"] == "FAILED"
-        assert "holds no text: put the password of user dora into it" in answer["Reason"]
+        assert "has no text: store the password of user dora in it" in answer["Reason"]
         assert not world.has("dora")
 
 
@@ -493,7 +493,7 @@ class TestUpdating:
         world.named(NAMES[kind]).delete()
         answer = world.declare(kind, own)
         assert answer["Status"] == "FAILED"
-        assert "declare another construct" in answer["Reason"]
+        assert "replace its construct by one with another id" in answer["Reason"]
         assert answer["PhysicalResourceId"] == own
 
     @every_kind
@@ -957,7 +957,7 @@ class TestAliases:
         world.enable("bob", "bob@example.com")
         answer = world.send("Create", Aliases=["bob@example.com"])
         assert answer["Status"] == "FAILED"
-        assert "bob@example.com already belongs to user bob" in answer["Reason"]
+        assert "bob@example.com is in use by user bob" in answer["Reason"]
 
     def test_too_many_fail_at_once(self, world: Directory) -> None:
         world.workmail.faults.add("CreateAlias", Failure("LimitExceededException"))
@@ -971,7 +971,7 @@ def test_what_is_wrong_in_the_declaration_is_told(world: Directory) -> None:
     for changes, told in (
         ({"Name": ""}, "Name is ''"),
         ({"Attributes": "Dora"}, "Attributes is 'Dora'"),
-        ({"Attributes": {"HiddenFromGlobalAddressList": "maybe"}}, "allowed are true and false"),
+        ({"Attributes": {"HiddenFromGlobalAddressList": "maybe"}}, "must be true or false: correct it"),
     ):
         answer = world.declare(USER, **changes)
         assert answer["Status"] == "FAILED"

@@ -426,7 +426,7 @@ class TestBeyondOneInvocation:
         assert answer["Status"] == "FAILED"
         assert f"job {job.job_id}" in answer["Reason"]
         assert " 38 %" in answer["Reason"]
-        assert "delete again to go on" in answer["Reason"]
+        assert "delete again to continue" in answer["Reason"]
         assert world.alice.state == "ENABLED"
         # An event may have been ten minutes old when the function got it.
         assert world.now - began < HOUR - 630
@@ -469,7 +469,7 @@ class TestBeyondOneInvocation:
         world.invoke_errors.append(client_error("Invoke", "ResourceNotFoundException", "gone", 404))
         answer = world.delete()
         assert answer["Status"] == "FAILED"
-        assert "could not go on" in answer["Reason"]
+        assert "could not invoke itself to continue" in answer["Reason"]
         assert world.alice.state == "ENABLED"
 
     def test_a_throttled_continuation_is_tried_again(self, world: SnapshotWorld) -> None:
@@ -509,8 +509,8 @@ class TestTenAtATime:
         world.keep_busy(10)
         answer = world.delete()
         assert answer["Status"] == "FAILED"
-        assert "waits in line" in answer["Reason"]
-        assert "delete again to go on" in answer["Reason"]
+        assert "waits, because WorkMail exports ten mailboxes at a time" in answer["Reason"]
+        assert "delete again to continue" in answer["Reason"]
         assert world.alice.state == "ENABLED"
 
 

@@ -203,7 +203,7 @@ class TestAdopting:
     def test_what_somebody_else_enabled_is_refused(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         answer = world.send("Create", AdoptExisting="false")
-        assert "enabled already, not by this stack" in answer["Reason"]
+        assert "is already enabled, managed elsewhere" in answer["Reason"]
         assert answer["PhysicalResourceId"] == NEVER_CREATED
         assert set(world.operations) == {"DescribeUser"}
 
@@ -230,7 +230,7 @@ class TestAdopting:
         world.enable("bob", "bob@example.com")
         own = world.registration_id(world.alice)
         answer = world.send("Update", own, EntityId="bob", AdoptExisting="false")
-        assert "enabled already, not by this stack" in answer["Reason"]
+        assert "is already enabled, managed elsewhere" in answer["Reason"]
         assert answer["PhysicalResourceId"] == own
 
     def test_a_replacement_that_is_rolled_back_takes_its_first_entity_again(
@@ -407,7 +407,7 @@ class TestFailing:
         world.enable("alice", "bob@example.com")
         own = world.registration_id(world.alice)
         answer = world.send("Update", own, EntityId="bob", Email="bob@example.com")
-        assert "already belongs to user alice" in answer["Reason"]
+        assert "is in use by user alice" in answer["Reason"]
         assert states(world)["bob"] == "ENABLED"
 
 
@@ -444,7 +444,7 @@ class TestDeleting:
         answer = world.send("Delete", foreign)
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", foreign)
         assert world.operations == world.stack_calls == []
-        assert "not the id of a registration" in capsys.readouterr().out
+        assert "not a registration's id" in capsys.readouterr().out
 
     def test_bad_properties_do_not_keep_a_delete_from_passing_over(
         self, world: FunctionHarness
@@ -643,12 +643,12 @@ class TestBadProperties:
     @pytest.mark.parametrize(
         ("properties", "said"),
         [
-            ({"EntityId": ""}, "EntityId is '', and must be a text"),
-            ({"AdoptExisting": "maybe"}, "AdoptExisting is 'maybe', allowed are true and false"),
+            ({"EntityId": ""}, "EntityId is '', must be a text"),
+            ({"AdoptExisting": "maybe"}, "AdoptExisting is 'maybe', must be true or false: correct it"),
             ({"OrganizationId": "m-1"}, "OrganizationId has 3 characters"),
             ({"OrganizationId": "m-" + "g" * 32}, "does not match"),
             ({"EntityId": "a b"}, "EntityId does not match [a-zA-Z0-9._%+@-]+: correct 'a b'"),
-            ({"EntityId": "a" * 257}, "has 257 characters, allowed are 1 to 256"),
+            ({"EntityId": "a" * 257}, "has 257 characters, must have 1 to 256"),
             ({"Email": "alice"}, "Email does not match"),
             ({"Email": "a" * 250 + "@example.com"}, "has 262 characters"),
             ({"OrganizationRegion": ""}, "OrganizationRegion is ''"),
@@ -680,7 +680,7 @@ class TestSentences:
             ("OrganizationNotFoundException", "does not exist in us-east-1"),
             ("OrganizationStateException", "not active, yet reads Active: try again"),
             ("UnsupportedOperationException", "is read-only: set the address of alice there"),
-            ("ThrottlingException", "workmail:RegisterToWorkMail is being throttled"),
+            ("ThrottlingException", "workmail:RegisterToWorkMail is throttled"),
             ("AccessDeniedException", "may not call workmail:RegisterToWorkMail"),
             ("SurprisingException", "SurprisingException: This error was ordered by a test."),
         ],
@@ -701,7 +701,7 @@ class TestSentences:
             ("DirectoryUnavailableException", "is not available: check it"),
             ("OrganizationNotFoundException", "does not exist in us-east-1"),
             ("InvalidParameterException", "failed on user alice of organization"),
-            ("ThrottlingException", f"is being throttled on organization {ORGANIZATION_ID}: "),
+            ("ThrottlingException", f"is throttled on organization {ORGANIZATION_ID}: "),
             ("AccessDeniedException", "may not call workmail:DescribeUser on organization m-"),
         ],
     )
@@ -716,7 +716,7 @@ class TestSentences:
     def test_who_holds_an_address_is_told(self, world: FunctionHarness) -> None:
         world.enable("bob", "alice@example.com")
         assert world.send("Create")["Reason"].startswith(
-            f"alice@example.com already belongs to user bob (id {world.bob.entity_id}): free that "
+            f"alice@example.com is in use by user bob (id {world.bob.entity_id}): free that "
             "address or declare another"
         )
 
@@ -725,4 +725,4 @@ class TestSentences:
     ) -> None:
         world.enable("bob", "alice@example.com")
         world.workmail.faults.add("DescribeEntity", Failure("EntityNotFoundException"), times=None)
-        assert "already belongs to another entity" in world.send("Create")["Reason"]
+        assert "is in use by another entity" in world.send("Create")["Reason"]
