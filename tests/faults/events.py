@@ -1,4 +1,4 @@
-"""The events that meet the faults: what is there before, what is asked, what is to come of it."""
+"""The events that meet the faults: what exists before, the request, and the expected end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from local_aws.workmail import Behaviour
 from tests.support.harness import FunctionHarness, Stack
-from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION
+from tests.support.lambda_fakes import REGISTRATION
 
 ENABLED = "ENABLED"
 DISABLED = "DISABLED"
@@ -23,15 +23,14 @@ EXPORT = {
     "MaximumAge": "86400",
 }
 
-
 States = Mapping[str, tuple[str, str | None]]
 
 
-def registrations(world: FunctionHarness) -> States:
-    """The state and the address of all who are not disabled."""
+def registrations(harness: FunctionHarness) -> States:
+    """The state and the address of every entity that is not disabled."""
     return {
         entity.name: (entity.state, entity.registration.email)
-        for entity in world.organization.entities.values()
+        for entity in harness.organization.entities.values()
         if entity.state != DISABLED
     }
 
@@ -52,9 +51,9 @@ class Event:
     """A request in its circumstances, and what the contract says of it when nothing goes wrong.
 
     `ends` is the real state of each entity that is not disabled afterwards, with its address, or
-    whatever else the event is to `observe`; `may_deregister` the names of those whose mailbox this
-    event may cost, and no other; `may_delete` the same of what it may delete; `makes` whether it
-    creates its subject.
+    whatever else the event is to `observe`. `may_deregister` and `may_delete` are the names of the
+    only entities that this event may deregister and delete. `creates` is whether it creates its
+    subject, `deleted` whether that is deleted before.
     """
 
     title: str
@@ -64,103 +63,103 @@ class Event:
     subject: str = "alice"
     may_deregister: frozenset[str] = frozenset()
     seconds: float = FUNCTION_SECONDS
-    gone: bool = False
+    deleted: bool = False
     # How long CloudFormation waits, which is longer than the function has under SNAPSHOT only.
     waits: float = FUNCTION_SECONDS
     exports: bool = False
     observe: Callable[[FunctionHarness], States] = registrations
     unlisted: str = DISABLED
     may_delete: Set[str] = frozenset()
-    makes: bool = False
+    creates: bool = False
 
 
-def _create(world: FunctionHarness) -> Request:
+def _create(harness: FunctionHarness) -> Request:
     return Request("Create")
 
 
-def _create_group(world: FunctionHarness) -> Request:
+def _create_group(harness: FunctionHarness) -> Request:
     return Request("Create", properties={"EntityId": "team", "Email": "team@example.com"})
 
 
-def _create_room(world: FunctionHarness) -> Request:
+def _create_room(harness: FunctionHarness) -> Request:
     return Request(
         "Create", properties={"EntityId": "board-room", "Email": "board-room@example.com"}
     )
 
 
-def _adopt(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
+def _adopt(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
     return Request("Create")
 
 
-def _adopt_address(world: FunctionHarness) -> Request:
-    world.enable("alice", "old@example.com")
+def _adopt_address(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "old@example.com")
     return Request("Create")
 
 
-def _refuse(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
+def _refuse(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _take_over(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    world.stack.resources = {
+def _renamed(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
+    harness.stack.resources = {
         "Other": ("x", "UPDATE_COMPLETE"),
         "Before": ("y", "UPDATE_COMPLETE"),
-        "Renamed": (world.registration_id(world.alice), "UPDATE_COMPLETE"),
+        "Renamed": (harness.registration_id(harness.alice), "UPDATE_COMPLETE"),
     }
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _address_in_use(world: FunctionHarness) -> Request:
-    world.enable("bob", "alice@example.com")
+def _address_in_use(harness: FunctionHarness) -> Request:
+    harness.enable("bob", "alice@example.com")
     return Request("Create")
 
 
-def _update_address(world: FunctionHarness) -> Request:
-    world.enable("alice", "old@example.com")
-    return Request("Update", world.registration_id(world.alice))
+def _update_address(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "old@example.com")
+    return Request("Update", harness.registration_id(harness.alice))
 
 
-def _update_nothing(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    return Request("Update", world.registration_id(world.alice))
+def _update_nothing(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
+    return Request("Update", harness.registration_id(harness.alice))
 
 
-def _update_disabled(world: FunctionHarness) -> Request:
-    return Request("Update", world.registration_id(world.alice))
+def _update_disabled(harness: FunctionHarness) -> Request:
+    return Request("Update", harness.registration_id(harness.alice))
 
 
-def _move(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
+def _move(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
     return Request(
         "Update",
-        world.registration_id(world.alice),
+        harness.registration_id(harness.alice),
         {"EntityId": "bob", "Email": "bob@example.com"},
     )
 
 
-def _move_to_enabled(world: FunctionHarness) -> Request:
-    world.enable("bob", "old@example.com")
-    return _move(world)
+def _move_to_enabled(harness: FunctionHarness) -> Request:
+    harness.enable("bob", "old@example.com")
+    return _move(harness)
 
 
-def _create_without_adopting(world: FunctionHarness) -> Request:
+def _create_without_adopting(harness: FunctionHarness) -> Request:
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _move_that_does_not_settle(world: FunctionHarness) -> Request:
-    world.workmail.behaviour = Behaviour(settle_delay=1000)
-    return _move(world)
+def _move_that_does_not_settle(harness: FunctionHarness) -> Request:
+    harness.workmail.behaviour = Behaviour(settle_delay=1000)
+    return _move(harness)
 
 
 def _delete(status: str) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        world.enable("alice", "alice@example.com")
-        world.stack.status = status
-        own = world.registration_id(world.alice)
-        world.stack.resources = {
+    def prepare(harness: FunctionHarness) -> Request:
+        harness.enable("alice", "alice@example.com")
+        harness.stack.status = status
+        own = harness.registration_id(harness.alice)
+        harness.stack.resources = {
             "Alice": (own, "DELETE_IN_PROGRESS"),
             "Other": ("x", "UPDATE_COMPLETE"),
             "Third": ("y", "UPDATE_COMPLETE"),
@@ -171,58 +170,58 @@ def _delete(status: str) -> Callable[[FunctionHarness], Request]:
 
 
 def _snapshot(job_seconds: float) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        world.workmail.exports.duration = job_seconds
-        own = _delete("DELETE_IN_PROGRESS")(world).physical_id
+    def prepare(harness: FunctionHarness) -> Request:
+        harness.workmail.exports.duration = job_seconds
+        own = _delete("DELETE_IN_PROGRESS")(harness).physical_id
         return Request("Delete", own, {"ServiceTimeout": "3600", "MailboxExport": EXPORT})
 
     return prepare
 
 
-def _handed_over(world: FunctionHarness) -> Request:
-    request = _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(world)
-    world.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
+def _handed_over(harness: FunctionHarness) -> Request:
+    request = _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(harness)
+    harness.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
     return request
 
 
-def _undone(world: FunctionHarness) -> Request:
-    """A deployment that fails takes back what it enabled a moment ago."""
-    request = _delete("UPDATE_ROLLBACK_IN_PROGRESS")(world)
-    world.stack.last_updated_time = world.now - 7200
+def _undone(harness: FunctionHarness) -> Request:
+    """A deployment that fails disables what it enabled a moment ago."""
+    request = _delete("UPDATE_ROLLBACK_IN_PROGRESS")(harness)
+    harness.stack.last_updated_time = harness.now - 7200
     return request
 
 
-def _root_rolls_back(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.stack.root = Stack("ROLLBACK_IN_PROGRESS", world.now - 60)
+def _root_rolls_back(harness: FunctionHarness) -> Request:
+    request = _delete("DELETE_IN_PROGRESS")(harness)
+    harness.stack.root = Stack("ROLLBACK_IN_PROGRESS", harness.now - 60)
     return request
 
 
-def _deleted(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.alice.delete()
+def _deleted(harness: FunctionHarness) -> Request:
+    request = _delete("DELETE_IN_PROGRESS")(harness)
+    harness.alice.delete()
     return request
 
 
-def _vanished(world: FunctionHarness) -> Request:
-    request = _deleted(world)
-    world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
+def _vanished(harness: FunctionHarness) -> Request:
+    request = _deleted(harness)
+    harness.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
     return request
 
 
-def _disabled(world: FunctionHarness) -> Request:
-    world.stack.status = "DELETE_IN_PROGRESS"
-    return Request("Delete", world.registration_id(world.alice))
+def _disabled(harness: FunctionHarness) -> Request:
+    harness.stack.status = "DELETE_IN_PROGRESS"
+    return Request("Delete", harness.registration_id(harness.alice))
 
 
-def _organization_deleted(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.organization.deleted = True
+def _organization_deleted(harness: FunctionHarness) -> Request:
+    request = _delete("DELETE_IN_PROGRESS")(harness)
+    harness.organization.deleted = True
     return request
 
 
-def _not_ours(world: FunctionHarness) -> Request:
-    _delete("ROLLBACK_IN_PROGRESS")(world)
+def _not_ours(harness: FunctionHarness) -> Request:
+    _delete("ROLLBACK_IN_PROGRESS")(harness)
     return Request("Delete", "Mail-Alice-1ABCDEFGHIJKL")
 
 
@@ -252,7 +251,7 @@ EVENTS = (
     Event("Create that adopts an enabled user with another address", _adopt_address, True, ALICE),
     Event("Create that may not adopt, of a disabled user", _create_without_adopting, True, ALICE),
     Event("Create that may not adopt an enabled user", _refuse, False, ALICE),
-    Event("Create that takes over from a renamed construct", _take_over, True, ALICE),
+    Event("Create of a renamed construct", _renamed, True, ALICE),
     Event(
         "Create with an address that another user has",
         _address_in_use,
@@ -271,14 +270,14 @@ EVENTS = (
         may_deregister=frozenset({"bob"}),
     ),
     Event(
-        "Update that moves to another user, who is enabled already",
+        "Update that moves to another user, which is enabled already",
         _move_to_enabled,
         True,
         ALICE | BOB,
         subject="bob",
     ),
     Event(
-        "Update that moves to another user, who is never shown enabled",
+        "Update that moves to another user, which never reads enabled",
         _move_that_does_not_settle,
         False,
         ALICE,
@@ -327,16 +326,14 @@ EVENTS = (
     ),
     Event("Delete in a nested stack whose root rolls back", _root_rolls_back, True, ALICE),
     Event("Delete of a disabled user", _disabled, True, {}),
-    Event("Delete of a deleted user", _deleted, True, {"alice": (DELETED, None)}, gone=True),
+    Event("Delete of a deleted user", _deleted, True, {"alice": (DELETED, None)}, deleted=True),
     Event(
-        "Delete of a deleted user that is not shown any more",
+        "Delete of a deleted user that WorkMail does not show",
         _vanished,
         True,
         {"alice": (DELETED, None)},
-        gone=True,
+        deleted=True,
     ),
-    Event("Delete in a deleted organization", _organization_deleted, True, ALICE, gone=True),
+    Event("Delete in a deleted organization", _organization_deleted, True, ALICE, deleted=True),
     Event("Delete of an id that is not ours", _not_ours, True, ALICE),
 )
-
-__all__ = ["EVENTS", "ORGANIZATION_ID", "Event", "Request", "States"]
