@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A request in its circumstances, and what the contract says of it when nothing goes wrong.
+    """A request, its circumstances, and what the contract promises without a fault.
 
     `ends` is the real state of each entity that is not disabled afterwards, with its address, or
     whatever else the event is to `observe`. `may_deregister` and `may_delete` are the names of the

@@ -110,8 +110,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Made:
-    """One call that was made: an operation, which of its calls, and for which entity."""
+class Call:
+    """One call: an operation, which of its calls it is, and the entity that it is about."""
 
     operation: str
     occurrence: int
@@ -123,7 +123,7 @@ class FaultyHarness(FunctionHarness):
 
     def __init__(self, order: Order | None) -> None:
         super().__init__()
-        self.made: list[Made] = []
+        self.all_calls: list[Call] = []
         self.silence = 0.0
         # The operations that received a password.
         self.received_password: set[str] = set()
@@ -138,7 +138,7 @@ class FaultyHarness(FunctionHarness):
     def perform(self, operation: str, work: Callable[[], Any], entity_id: str) -> Any:
         self._count[operation] += 1
         occurrence = self._count[operation]
-        self.made.append(Made(operation, occurrence, entity_id))
+        self.all_calls.append(Call(operation, occurrence, entity_id))
         order = self._order
         if order is None or not order.fits(operation, occurrence):
             return work()

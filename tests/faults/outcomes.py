@@ -16,7 +16,7 @@ from tests.faults.injection import (
     WITH_PASSWORD,
     Fault,
     FaultyHarness,
-    Made,
+    Call,
     Order,
     faults_of,
 )
@@ -50,7 +50,7 @@ class Outcome:
     deregister_sent: frozenset[str]
     register_sent: bool
     lost: frozenset[str]
-    calls: tuple[Made, ...]
+    calls: tuple[Call, ...]
     # The number of responses, of which the first counts; of jobs; and the entities whose mailboxes
     # were exported completely before any was deregistered.
     responses: int
@@ -145,12 +145,12 @@ def run(event: Event, order: Order | None) -> Outcome:
         after=event.observe(harness),
         deregister_sent=frozenset(
             names[call.entity_id]
-            for call in harness.made
+            for call in harness.all_calls
             if call.operation == "DeregisterFromWorkMail"
         ),
-        register_sent=any(call.operation == "RegisterToWorkMail" for call in harness.made),
+        register_sent=any(call.operation == "RegisterToWorkMail" for call in harness.all_calls),
         lost=frozenset(name for name, mailbox in mailboxes.items() if kept.get(name) != mailbox),
-        calls=tuple(harness.made),
+        calls=tuple(harness.all_calls),
         responses=len(harness.bodies),
         jobs=len(harness.workmail.exports.jobs),
         exported=frozenset(names[entity_id] for entity_id in _exported(harness)),
@@ -158,7 +158,9 @@ def run(event: Event, order: Order | None) -> Outcome:
             entity.name
             for id, entity in harness.organization.entities.items()
             if (entity.state == DELETED and existed.get(id) != DELETED)
-            or any(call.operation in DELETIONS and call.entity_id == id for call in harness.made)
+            or any(
+                call.operation in DELETIONS and call.entity_id == id for call in harness.all_calls
+            )
         ),
         created=tuple(name for id, name in names.items() if id not in existed),
         knew_what_it_created=bool(harness.known_ids),
