@@ -302,7 +302,7 @@ EVENTS = (
         exports=True,
     ),
     Event(
-        "Delete under SNAPSHOT, whose export is longer than an invocation",
+        "Delete under SNAPSHOT with an export that is longer than an invocation",
         _snapshot(720),
         True,
         {},

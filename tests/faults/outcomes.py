@@ -14,9 +14,9 @@ from tests.faults.injection import (
     ACCESS_DENIED,
     DELETIONS,
     WITH_PASSWORD,
+    Call,
     Fault,
     FaultyHarness,
-    Call,
     Order,
     faults_of,
 )
