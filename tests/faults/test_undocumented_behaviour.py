@@ -25,9 +25,8 @@ from tests.faults.entity_events import (
     USER,
 )
 from tests.faults.events import EXPORT
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import World
-from workmail_provider.registration import RESOURCE_TYPE
+from tests.support.harness import FunctionHarness
+from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION
 
 # Each of them changes WorkMail, and may have to be sent again.
 CHANGES = {
@@ -63,7 +62,7 @@ NOT_ACCEPTING = {
 class Deployment:
     """The requests that CloudFormation sends for one stack; each of them must succeed."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FunctionHarness) -> None:
         self.world = world
         self._properties: dict[str, dict[str, Any]] = {}
         self._types: dict[str, str] = {}
@@ -98,7 +97,7 @@ class Deployment:
 
     def register(self, name: str, email: str, aliases: list[str], **more: Any) -> None:
         more |= {"EntityId": name, "Email": email, "Aliases": aliases}
-        self.deploy(f"{name} registered", RESOURCE_TYPE, **more)
+        self.deploy(f"{name} registered", REGISTRATION, **more)
 
     def end(self, name: str) -> tuple[str | None, set[str], list[str]]:
         """The primary address, the other addresses, and the names of members or delegates."""
@@ -109,7 +108,7 @@ class Deployment:
         return email, set(entity.aliases), associated
 
 
-def play(world: World) -> None:
+def play(world: FunctionHarness) -> None:
     """Create, update and delete all that a stack can declare."""
     deployment = Deployment(world)
     organization = world.organization
@@ -209,14 +208,14 @@ def positions() -> list[Any]:
 
 @pytest.mark.parametrize("behaviour", positions())
 def test_a_deployment_ends_as_declared(behaviour: Behaviour) -> None:
-    world = World()
+    world = FunctionHarness()
     world.workmail.behaviour = behaviour
     play(world)
 
 
 @pytest.mark.parametrize("behaviour", positions())
 def test_a_deployment_of_repeated_calls_ends_as_declared(behaviour: Behaviour) -> None:
-    world = World()
+    world = FunctionHarness()
     world.workmail.behaviour = replace(behaviour, settle_delay=behaviour.settle_delay or 5.0)
     for operation in CHANGES:
         world.workmail.faults.add(operation, Drop(after_work=True))
@@ -243,7 +242,7 @@ def test_a_deployment_of_repeated_calls_ends_as_declared(behaviour: Behaviour) -
 def test_a_mailbox_that_was_just_disabled_by_hand_can_be_deregistered(
     exportable: bool, settle_delay: float
 ) -> None:
-    world = World()
+    world = FunctionHarness()
     world.workmail.behaviour = Behaviour(
         disabled_mailbox_can_be_exported=exportable, settle_delay=settle_delay
     )

@@ -21,7 +21,7 @@ from tests.support.lambda_fakes import (
     ORGANIZATION_ID,
     SECRET,
     STACK_ID,
-    Mailbox,
+    ResponseServer,
     cloudformation,
     event,
 )
@@ -57,7 +57,7 @@ class Deployed:
     runtime: LambdaRuntime
     workmail: WorkMail
     alice: Entity
-    cloudformation: Mailbox
+    cloudformation: ResponseServer
 
     def request(self, request_type: str = "Create", **changes: Any) -> dict[str, Any]:
         return event(request_type, ResponseURL=self.cloudformation.url, **changes)
@@ -114,7 +114,7 @@ def test_a_create_registers_sends_one_response_and_logs_its_decisions(
         finished = function.runtime.finish()
         assert (finished.failed, finished.body) == (False, None)
         assert function.alice.registration.email == "alice@example.com"
-        assert function.cloudformation.answer["Status"] == "SUCCESS"
+        assert function.cloudformation.response["Status"] == "SUCCESS"
         assert SECRET not in function.runtime.output
         assert function.cloudformation.url not in function.runtime.output
         lines = [
@@ -158,7 +158,7 @@ def test_a_failure_is_one_log_line_and_the_reason_of_the_response(
         assert not function.runtime.finish().failed
         (line,) = function.lines
     assert (line["level"], line["action"]) == ("ERROR", "fail")
-    assert function.cloudformation.answer["Reason"] == (
+    assert function.cloudformation.response["Reason"] == (
         f"{line['why']} [log group provider-logs, log stream 2026/11/22/[$LATEST]0a1b]"
     )
 
@@ -171,17 +171,17 @@ def test_a_timeout_sends_one_response_before_it(asset: Path, tmp_path: Path) -> 
         function.runtime.invoke(request, seconds=6)
         while time.time() < deadline and not function.cloudformation.bodies:
             time.sleep(0.01)
-        answer = function.cloudformation.answer
+        answer = function.cloudformation.response
         assert answer["Status"] == "FAILED"
         assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/own"
-        assert answer["Reason"].startswith("the function's time ran out")
+        assert answer["Reason"].startswith("the function ran out of time")
         # Lambda would have ended the process; here it continues, without a second response.
         function.runtime.finish()
-        assert function.cloudformation.answers == [answer]
+        assert function.cloudformation.responses == [answer]
         # The same process handles the next request.
         function.runtime.invoke(function.request())
         function.runtime.finish()
-        assert function.cloudformation.answers[1]["Status"] == "SUCCESS"
+        assert function.cloudformation.responses[1]["Status"] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_an_incomplete_asset_sends_a_response_to_every_request(
         for request_type in ("Update", "Delete"):
             function.runtime.invoke(function.request(request_type, PhysicalResourceId="own"))
             assert not function.runtime.finish().failed
-        first, second = function.cloudformation.answers
+        first, second = function.cloudformation.responses
         assert first == second
         assert (first["Status"], first["PhysicalResourceId"]) == ("FAILED", "own")
         assert first["Reason"].startswith(
@@ -216,7 +216,7 @@ def test_a_warm_process_succeeds_after_a_failure(asset: Path, tmp_path: Path) ->
         function.runtime.invoke({"not": "of CloudFormation"}, seconds=2)
         function.runtime.invoke(function.request())
         assert [function.runtime.finish().failed for _ in range(3)] == [False] * 3
-        failed, succeeded = function.cloudformation.answers
+        failed, succeeded = function.cloudformation.responses
     assert (failed["Status"], failed["PhysicalResourceId"]) == ("FAILED", "never-created")
     assert failed["Reason"].startswith("OrganizationId is None")
     assert succeeded["Status"] == "SUCCESS"
@@ -233,6 +233,6 @@ def test_the_loggers_of_lambda_do_not_change(
     with deployed(probed, tmp_path, environment, "probe.handler") as function:
         function.runtime.invoke(function.request())
         before, imported, afterwards = function.runtime.finish().body
-    assert function.cloudformation.answer["Status"] == "SUCCESS"
+    assert function.cloudformation.response["Status"] == "SUCCESS"
     assert len(before[1]) == 1, "Lambda has given the root logger a handler"
     assert before == imported == afterwards

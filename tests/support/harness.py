@@ -1,4 +1,4 @@
-"""The function with a local WorkMail and a stack, in one process and in a time of its own."""
+"""The function with a local WorkMail and a stack, in one process and on a simulated clock."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
 
+USER = "Custom::WorkMailUser"
+GROUP = "Custom::WorkMailGroup"
+MEMBERS = "Custom::WorkMailGroupMembers"
+RESOURCE = "Custom::WorkMailResource"
+DELEGATES = "Custom::WorkMailResourceDelegates"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:dora-AbCdEf"
+PASSWORD = "Correct-Horse-9-Battery"
+NEW_PASSWORD = "Another-Horse-8-Battery"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
 ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
@@ -83,7 +91,7 @@ class Stack:
 
 
 class CloudFormationClient:
-    """A boto3 client of a CloudFormation that knows one stack and its root, in pages of two."""
+    """A boto3 client of CloudFormation with one stack and its root; lists in pages of two."""
 
     def __init__(self, stack: Stack, calls: list[str], errors: list[Exception]) -> None:
         self._stack = stack
@@ -145,7 +153,7 @@ class LambdaClient:
 
 
 class SecretsManagerClient:
-    """A boto3 client of a Secrets Manager that holds these texts."""
+    """A boto3 client of a Secrets Manager with these texts."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._secrets = secrets
@@ -158,16 +166,16 @@ class SecretsManagerClient:
 
 @dataclass
 class HarnessContext:
-    """Lambda's context object in the world's time."""
+    """Lambda's context object on the harness's clock."""
 
-    world: FunctionHarness
+    harness: FunctionHarness
     ends_at: float
     log_group_name: str = "provider-logs"
     log_stream_name: str = "stream"
     invoked_function_arn: str = FUNCTION_ARN
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self.ends_at - self.world.now) * 1000))
+        return max(0, int((self.ends_at - self.harness.now) * 1000))
 
 
 class FunctionHarness:
@@ -187,12 +195,12 @@ class FunctionHarness:
         self.stack_calls: list[str] = []
         self.stack_errors: list[Exception] = []
         self.bodies: list[bytes] = []
-        # What the function has invoked itself with and not been given yet, and what that meets.
+        # Events that the function has invoked itself with, and the errors of the next Invokes.
         self.queue: list[dict[str, Any]] = []
         self.invoke_errors: list[Exception] = []
         self.invocations = 0
         self.secrets: dict[str, str] = {}
-        # What happens instead when the function sleeps for so many seconds.
+        # Called instead of passing time when the function sleeps.
         self.on_sleep: Callable[[float], None] | None = None
         self.provider = CustomResource(
             RESOURCE_TYPES,
@@ -203,7 +211,7 @@ class FunctionHarness:
                 jitter=lambda: 0.5,
                 utc_now=lambda: datetime.fromtimestamp(self.now, UTC),
             ),
-            self._take_answer,
+            self._put,
         )
 
     def pass_time(self, seconds: float) -> None:
@@ -213,7 +221,7 @@ class FunctionHarness:
             self.now += seconds
 
     def enable(self, name: str, email: str, *, ago: float = 3600.0) -> None:
-        """Somebody enables an entity by hand, long before the stack operation or `ago` seconds."""
+        """Enables an entity outside the stack, `ago` seconds ago: before the operation began."""
         now, self.now = self.now, self.now - ago
         self.workmail.perform(
             "RegisterToWorkMail",
@@ -223,7 +231,7 @@ class FunctionHarness:
         self.workmail.calls.clear()
 
     def another_organization(self) -> str:
-        """The id of one more organization, which has an alice of its own."""
+        """Adds an organization with a user alice and returns its id."""
         another = self.workmail.add_organization(
             "other", organization_id=OTHER_ORGANIZATION_ID, domain="example.org"
         )
@@ -241,14 +249,14 @@ class FunctionHarness:
         seconds: float = 600.0,
         **given: Any,
     ) -> dict[str, Any]:
-        """Has one request done; the answer that CloudFormation got. See `request`."""
+        """The one response to a request, with all its invocations. See `request`."""
         before = len(self.bodies)
         self.queue.append(self.request(request_type, physical_id, **given))
         while self.queue:
             self.invoke(seconds)
-        assert len(self.bodies) == before + 1, "exactly one answer to each request"
-        answer: dict[str, Any] = json.loads(self.bodies[-1])
-        return answer
+        assert len(self.bodies) == before + 1, "exactly one response to each request"
+        response: dict[str, Any] = json.loads(self.bodies[-1])
+        return response
 
     def request(
         self,
@@ -275,7 +283,7 @@ class FunctionHarness:
         return request
 
     def invoke(self, seconds: float) -> None:
-        """Gives the function the next event of the queue."""
+        """Invokes the function with the next event of the queue."""
         self.invocations += 1
         self.provider(self.queue.pop(0), HarnessContext(self, self.now + seconds))
 
@@ -294,6 +302,59 @@ class FunctionHarness:
         assert (service, region) == ("cloudformation", None)
         return CloudFormationClient(self.stack, self.stack_calls, self.stack_errors)
 
-    def _take_answer(self, url: str, body: bytes, timeout: float) -> int:
+    def _put(self, url: str, body: bytes, timeout: float) -> int:
         self.bodies.append(body)
         return 200
+
+
+class EntityHarness(FunctionHarness):
+    """For custom resources that create entities: none of `names` exists yet."""
+
+    names: Mapping[str, str] = {USER: "dora", GROUP: "sales", RESOURCE: "beamer"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets[SECRET_ARN] = PASSWORD
+
+    def declare(
+        self, resource_type: str, physical_id: str | None = None, **changes: Any
+    ) -> dict[str, Any]:
+        """The response to a Create, or with a physical id to an Update."""
+        declared: dict[str, Any] = {"OrganizationId": ORGANIZATION_ID}
+        if resource_type in self.names:
+            declared["Name"] = self.names[resource_type]
+        if resource_type == USER:
+            declared["Attributes"] = {"DisplayName": "Dora"}
+        if resource_type == RESOURCE:
+            declared["Attributes"] = {"Type": "EQUIPMENT"}
+        request_type = "Update" if physical_id else "Create"
+        given = {**declared, **changes}
+        return self.send(request_type, physical_id, resource_type=resource_type, **given)
+
+    def delete(self, resource_type: str, physical_id: str, **changes: Any) -> dict[str, Any]:
+        given = {"OrganizationId": ORGANIZATION_ID, **changes}
+        return self.send("Delete", physical_id, resource_type=resource_type, **given)
+
+    def entity(self, name: str) -> Any:
+        return self.organization.entity(name)
+
+    def exists(self, name: str) -> bool:
+        entities = self.organization.entities.values()
+        return any(entity.name == name and entity.state != "DELETED" for entity in entities)
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the calls so far that do not only read."""
+        return [name for name in self.operations if not name.startswith(("Describe", "List"))]
+
+
+def succeeded(response: Mapping[str, Any]) -> str:
+    """The physical id."""
+    assert response["Status"] == "SUCCESS", response["Reason"]
+    return str(response["PhysicalResourceId"])
+
+
+def failed(response: Mapping[str, Any]) -> str:
+    """The reason."""
+    assert response["Status"] == "FAILED"
+    return str(response["Reason"])
