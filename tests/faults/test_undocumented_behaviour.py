@@ -14,7 +14,8 @@ import pytest
 
 from local_aws.workmail import Behaviour, Drop
 from local_aws.workmail.entities import Moment
-from tests.faults.entity_events import (
+from tests.faults.events import EXPORT
+from tests.support.harness import (
     DELEGATES,
     GROUP,
     MEMBERS,
@@ -23,9 +24,8 @@ from tests.faults.entity_events import (
     RESOURCE,
     SECRET_ARN,
     USER,
+    FunctionHarness,
 )
-from tests.faults.events import EXPORT
-from tests.support.harness import FunctionHarness
 from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION
 
 # Each of them changes WorkMail, and may have to be sent again.

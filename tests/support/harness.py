@@ -30,7 +30,13 @@ PASSWORD = "Correct-Horse-9-Battery"
 NEW_PASSWORD = "Another-Horse-8-Battery"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
-ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
+
+
+def stack_id(name: str) -> str:
+    return STACK_ID.replace("/Mail/", f"/{name}/")
+
+
+ROOT_STACK_ID = stack_id("Root")
 
 
 @cache
@@ -88,21 +94,25 @@ class Stack:
     deletion_time: float | None = None
     # Logical id -> (physical id, status).
     resources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    resource_type: str = REGISTRATION
+    # The statuses of the stack itself, newest first.
+    events: tuple[str, ...] = ("CREATE_COMPLETE", "CREATE_IN_PROGRESS")
 
 
 class CloudFormationClient:
-    """A boto3 client of CloudFormation with one stack and its root; lists in pages of two."""
+    """A boto3 client of CloudFormation with these stacks by id; lists in pages of two."""
 
-    def __init__(self, stack: Stack, calls: list[str], errors: list[Exception]) -> None:
-        self._stack = stack
+    def __init__(
+        self, stacks: Mapping[str, Stack], calls: list[str], errors: list[Exception]
+    ) -> None:
+        self._stacks = stacks
         self._calls = calls
         self._errors = errors
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self._record("DescribeStacks")
-        stack: Stack | None = {STACK_ID: self._stack, ROOT_STACK_ID: self._stack.root}[StackName]
-        assert stack
+        stack = self._found("DescribeStacks", StackName)
         described = {
+            "StackId": StackName,
             "StackStatus": stack.status,
             "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
         }
@@ -114,27 +124,64 @@ class CloudFormationClient:
             described["RootId"] = ROOT_STACK_ID
         return {"Stacks": [described]}
 
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        stack = self._found("DescribeStackEvents", StackName)
+        rows = [
+            {"PhysicalResourceId": physical_id, "ResourceStatus": status}
+            for status in stack.events
+            # A resource of the stack has the status too.
+            for physical_id in ("a-resource", StackName)
+        ]
+        return page("StackEvents", rows, NextToken)
+
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
-        assert StackName == STACK_ID
-        self._record("ListStackResources")
-        first = int(NextToken)
+        stack = self._found("ListStackResources", StackName)
         rows = [
             {
                 "LogicalResourceId": logical_id,
                 "ResourceStatus": status,
+                "ResourceType": stack.resource_type,
                 **({"PhysicalResourceId": physical_id} if physical_id else {}),
             }
-            for logical_id, (physical_id, status) in self._stack.resources.items()
+            for logical_id, (physical_id, status) in stack.resources.items()
         ]
-        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
-        if first + 2 < len(rows):
-            page["NextToken"] = str(first + 2)
-        return page
+        return page("StackResourceSummaries", rows, NextToken)
 
-    def _record(self, operation: str) -> None:
+    def _found(self, operation: str, stack_id: str) -> Stack:
         self._calls.append(operation)
         if self._errors:
             raise self._errors.pop(0)
+        if stack_id not in self._stacks:
+            message = f"Stack with id {stack_id} does not exist"
+            raise client_error(operation, "ValidationError", message)
+        return self._stacks[stack_id]
+
+
+class ParameterStoreClient:
+    """A boto3 client of Systems Manager with these parameters by name."""
+
+    def __init__(self, parameters: Mapping[str, str], errors: list[Exception]) -> None:
+        self._parameters = parameters
+        self._errors = errors
+
+    def get_parameters_by_path(self, Path: str, NextToken: str = "0") -> dict[str, Any]:
+        if self._errors:
+            raise self._errors.pop(0)
+        rows = [
+            {"Name": name, "Value": value}
+            for name, value in self._parameters.items()
+            if name.rpartition("/")[0] == Path
+        ]
+        return page("Parameters", rows, NextToken)
+
+
+def page(name: str, rows: list[dict[str, Any]], token: str) -> dict[str, Any]:
+    """Two rows of a list, and the token of the next page."""
+    first = int(token)
+    response: dict[str, Any] = {name: rows[first : first + 2]}
+    if first + 2 < len(rows):
+        response["NextToken"] = str(first + 2)
+    return response
 
 
 class LambdaClient:
@@ -194,6 +241,10 @@ class FunctionHarness:
         self.stack = Stack("UPDATE_IN_PROGRESS", self.now - 86400, self.now - 60)
         self.stack_calls: list[str] = []
         self.stack_errors: list[Exception] = []
+        # Other stacks by name, and what announces stacks, by the names of parameters.
+        self.other_stacks: dict[str, Stack] = {}
+        self.announcements: dict[str, str] = {}
+        self.announcement_errors: list[Exception] = []
         self.bodies: list[bytes] = []
         # Events that the function has invoked itself with, and the errors of the next Invokes.
         self.queue: list[dict[str, Any]] = []
@@ -237,6 +288,20 @@ class FunctionHarness:
         )
         another.add_user("alice")
         return OTHER_ORGANIZATION_ID
+
+    def another_stack(self, name: str, **resources: tuple[str, str]) -> Stack:
+        """Adds a stack that announces itself for the organization, with these resources."""
+        other = Stack("UPDATE_COMPLETE", self.now - 86400, resources=resources)
+        self.other_stacks[name] = other
+        self.announcements[f"/cdk-workmail/{ORGANIZATION_ID}/{name}"] = stack_id(name)
+        return other
+
+    def _stacks(self) -> dict[str, Stack]:
+        stacks = {stack_id(name): stack for name, stack in self.other_stacks.items()}
+        stacks[STACK_ID] = self.stack
+        if self.stack.root:
+            stacks[ROOT_STACK_ID] = self.stack.root
+        return stacks
 
     def registration_id(self, entity: Any) -> str:
         return f"{ORGANIZATION_ID}/{entity.entity_id}"
@@ -299,8 +364,10 @@ class FunctionHarness:
             return SecretsManagerClient(self.secrets)
         if service == "lambda":
             return LambdaClient(self.queue, self.invoke_errors)
+        if service == "ssm":
+            return ParameterStoreClient(self.announcements, self.announcement_errors)
         assert (service, region) == ("cloudformation", None)
-        return CloudFormationClient(self.stack, self.stack_calls, self.stack_errors)
+        return CloudFormationClient(self._stacks(), self.stack_calls, self.stack_errors)
 
     def _put(self, url: str, body: bytes, timeout: float) -> int:
         self.bodies.append(body)

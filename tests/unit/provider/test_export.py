@@ -78,7 +78,7 @@ class ExportHarness(FunctionHarness):
 
     def cancel(self) -> None:
         for job in self.exports.jobs:
-            self.exports.cancel(ORGANIZATION_ID, job.job_id, self.workmail.behaviour)
+            self.exports.cancel(ORGANIZATION_ID, job.job_id)
 
     def while_it_sleeps(self, act: Callable[[], object]) -> None:
         def sleep(seconds: float) -> None:
@@ -302,7 +302,7 @@ class TestChoosingAJob:
         self, jobs: list[ExportJob], joined: int | None
     ) -> None:
         expected = None if joined is None else jobs[joined]
-        assert to_join(jobs, "alice", self.DESTINATION, "mine") is expected
+        assert to_join(jobs, self.ALICE, self.DESTINATION, "mine") is expected
 
     @pytest.mark.parametrize(
         ("jobs", "used"),
@@ -318,7 +318,7 @@ class TestChoosingAJob:
         self, jobs: list[ExportJob], used: int | None
     ) -> None:
         expected = None if used is None else jobs[used]
-        assert young_enough(jobs, "alice", self.DESTINATION, self.NOW) is expected
+        assert young_enough(jobs, self.ALICE, self.DESTINATION, self.NOW) is expected
 
     @pytest.mark.parametrize(
         ("jobs", "last"),
