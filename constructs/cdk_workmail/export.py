@@ -11,14 +11,16 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdk_workmail._literals import Rule
-from cdk_workmail._permissions import EXPORT_KEY_ACTIONS, EXPORT_ROLE_PATH
-from cdk_workmail.provider import expect_exports
+from cdk_workmail._validation import FieldPattern, check_type
 
+# https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
+EXPORT_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
+# Of the roles that WorkMail exports with.
+EXPORT_ROLE_PATH = "/cdk-workmail/"
 # WorkMail's own pattern allows * too, which in the role's policy would stand for other prefixes.
-# Its keys end at 1023 characters: the function appends 34 of the organization, up to 256 of the
-# entity, the time and three slashes, and WorkMail the name of its file.
-PREFIX = Rule(
+# Its keys have at most 1023 characters: the function appends 34 of the organization, up to 256 of
+# the entity, the time and three slashes, and WorkMail the name of its file.
+PREFIX = FieldPattern(
     field="prefix",
     pattern=re.compile(r"(?!/)[A-Za-z0-9!_.'()/-]+(?<!/)"),
     longest=700,
@@ -95,33 +97,17 @@ class MailboxExport(Construct):
             on. WorkMail tells of exports for seven days.
         """
         super().__init__(scope, id)
-        # Held, so that it is this very object for whoever asks the tree for it.
-        self._app = self.node.root
-        expect_exports(self._app)
+        check_type(self, "maximum_age", maximum_age, Duration)
         self.prefix = _DEFAULT_PREFIX if prefix is None else prefix
         PREFIX.check(self, self.prefix)
         self.maximum_age = maximum_age or _DEFAULT_AGE
-        self._maximum_age_seconds = self._checked_seconds(self.maximum_age)
+        self._check_age(self.maximum_age)
         if encryption_key is None and bucket is not None:
             encryption_key = bucket.encryption_key
-        self.encryption_key = self._admit(encryption_key) if encryption_key else self._make_key()
-        self.bucket = bucket or self._make_bucket()
-        self._regions = {
-            "bucket": self.bucket.env.region,
-            "encryption_key": self.encryption_key.env.region,
-        }
+        self.encryption_key = self._admit(encryption_key) if encryption_key else self._create_key()
+        self.bucket = bucket or self._create_bucket()
 
-    def _check_region(self, registration: Construct, region: str) -> None:
-        """Raises ValueError unless bucket and key are in the organization's region; tokens pass."""
-        for what, got in self._regions.items():
-            if got != region and not Token.is_unresolved(got) and not Token.is_unresolved(region):
-                raise ValueError(
-                    f"{registration.node.path}: mailbox_export must have its {what} in the "
-                    f"organization's region {region!r}, got {got!r} of {self.node.path}: WorkMail "
-                    f"exports within a region only"
-                )
-
-    def _checked_seconds(self, age: Duration) -> int:
+    def _check_age(self, age: Duration) -> None:
         path = self.node.path
         if age.is_unresolved():
             raise ValueError(f"{path}: maximum_age must be known at synth, got a token")
@@ -129,9 +115,8 @@ class MailboxExport(Construct):
         if not 0 <= seconds <= oldest or seconds % 1:
             raise ValueError(
                 f"{path}: maximum_age must be 0 to {oldest:.0f} whole seconds, got {seconds:g}: "
-                f"WorkMail tells of exports for seven days"
+                f"WorkMail lists exports for seven days"
             )
-        return int(seconds)
 
     def _admit(self, key: kms.IKey) -> kms.IKey:
         declared = _declaration_of(key)
@@ -167,7 +152,7 @@ class MailboxExport(Construct):
                     f"WorkMail exports with symmetric keys only"
                 )
 
-    def _make_key(self) -> kms.Key:
+    def _create_key(self) -> kms.Key:
         return kms.Key(
             self,
             "Key",
@@ -176,7 +161,7 @@ class MailboxExport(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _make_bucket(self) -> s3.Bucket:
+    def _create_bucket(self) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import CfnParameter
 
 from cdk_workmail import WorkMailResourceType
-from cdk_workmail._literals import GROUP_NAME, RESOURCE_NAME
+from cdk_workmail._validation import GROUP_NAME, RESOURCE_NAME
 from cdk_workmail.resource import _KIND
 from tests.synth.roster import (
     GROUP,

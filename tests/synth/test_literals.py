@@ -6,7 +6,13 @@ import botocore.session
 import pytest
 from aws_cdk import Environment
 
-from cdk_workmail._literals import EMAIL, ENTITY_ID, ORGANIZATION_ID, WORKMAIL_REGIONS, Rule
+from cdk_workmail._validation import (
+    EMAIL,
+    ENTITY_ID,
+    ORGANIZATION_ID,
+    WORKMAIL_REGIONS,
+    FieldPattern,
+)
 from tests.synth.roster import ORGANIZATION, new_stack, register
 
 
@@ -14,7 +20,7 @@ from tests.synth.roster import ORGANIZATION, new_stack, register
     ("member", "rule"),
     [("OrganizationId", ORGANIZATION_ID), ("EntityId", ENTITY_ID), ("Email", EMAIL)],
 )
-def test_the_rules_are_those_of_the_service_model(member: str, rule: Rule) -> None:
+def test_the_rules_are_those_of_the_service_model(member: str, rule: FieldPattern) -> None:
     model = botocore.session.get_session().get_service_model("workmail")
     shape = model.operation_model("RegisterToWorkMail").input_shape
     assert shape is not None

@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_workmail import WorkMailProvider, WorkMailUser
-from cdk_workmail._literals import IDENTITY_PROVIDER_USER_ID, USER_NAME, USER_ROLE
+from cdk_workmail._validation import IDENTITY_PROVIDER_USER_ID, USER_NAME, USER_ROLE
 from cdk_workmail.user import _KIND
 from tests.synth.roster import (
     ORGANIZATION,
