@@ -10,13 +10,15 @@ from aws_cdk.assertions import Template
 
 from tests.synth.roster import (
     OTHER_ORGANIZATION,
+    POLICY,
     REGISTRATION,
     new_stack,
     only,
+    organizations,
     register,
     resources,
+    statements,
 )
-from tests.synth.test_permissions import POLICY, organizations, statements
 
 ALIAS_ACTIONS = {"workmail:ListAliases", "workmail:CreateAlias", "workmail:DeleteAlias"}
 INFO = "info@example.com"

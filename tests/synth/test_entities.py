@@ -13,6 +13,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 import cdk_workmail
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
+    ACTIONS,
     GROUP,
     ORGANIZATION,
     OTHER_ORGANIZATION,
@@ -22,13 +23,16 @@ from tests.synth.roster import (
     declare_group,
     declare_resource,
     declare_user,
+    granted_on,
     needed_by,
     new_stack,
     only,
+    organizations,
+    properties_of,
     register,
     resources,
+    team,
 )
-from tests.synth.test_permissions import organizations, statements
 
 Declare = Callable[..., Any]
 
@@ -40,51 +44,11 @@ OF_EACH_KIND = pytest.mark.parametrize(
         (declare_resource, RESOURCE, "ResourceId"),
     ],
 )
-ACTIONS = {
-    USER: {
-        "workmail:CreateUser",
-        "workmail:UpdateUser",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    },
-    GROUP: {
-        "workmail:CreateGroup",
-        "workmail:UpdateGroup",
-        "workmail:DescribeGroup",
-        "workmail:DescribeUser",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    },
-    RESOURCE: {
-        "workmail:CreateResource",
-        "workmail:UpdateResource",
-        "workmail:DescribeResource",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeOrganization",
-    },
-}
 DELETION = {
     USER: {"workmail:DeleteUser"},
     GROUP: {"workmail:DeleteGroup"},
     RESOURCE: {"workmail:DeleteResource"},
 }
-
-
-def granted_on(stack: Stack, organization: str = ORGANIZATION) -> list[set[str]]:
-    """The WorkMail actions of each statement on the organization."""
-    return [
-        actions
-        for actions, arns in statements(stack)
-        if json.dumps(arns).endswith(f':organization/{organization}"]]}}]')
-    ]
-
-
-def properties_of(stack: Stack, type: str) -> dict[str, Any]:
-    found: dict[str, Any] = only(resources(stack, type))["Properties"]
-    return found
 
 
 def test_everything_public_is_exported() -> None:
@@ -332,15 +296,6 @@ def test_a_stack_of_entities_warns_of_the_end_of_support(
     assert "March 31, 2027" in str(warning.entry.data)
 
 
-@pytest.mark.parametrize(("users", "expected"), [(4, None), (5, 5)])
-def test_all_that_is_declared_counts_for_what_is_reserved(users: int, expected: int | None) -> None:
-    stack = new_stack()
-    for number in range(users):
-        declare_user(stack, f"Member{number}").enable(email=f"{number}@example.com")
-    function = only(resources(stack, "AWS::Lambda::Function"))["Properties"]
-    assert function.get("ReservedConcurrentExecutions") == expected
-
-
 def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
     app = App()
     shared = Stack(app, "Shared")
@@ -370,15 +325,6 @@ def test_policies_have_names_that_iam_allows() -> None:
     declare_user(stack, reset_password="1")
     for policy in resources(stack, "AWS::IAM::Policy").values():
         assert len(policy["Properties"]["PolicyName"]) <= 128
-
-
-def team(scope: Stack) -> None:
-    alice = declare_user(scope, "Alice", removal_policy=RemovalPolicy.DESTROY)
-    bob = declare_user(scope, "Bob", reset_password="2026-11-22")
-    group = declare_group(scope, members=[alice.user_id, bob.user_id])
-    room = declare_resource(scope, delegates=[group.group_id])
-    for entity in (alice, bob, group, room):
-        entity.enable(email=f"{entity.node.id.lower()}@example.com")
 
 
 def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:

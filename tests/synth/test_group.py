@@ -13,6 +13,7 @@ from cdk_workmail import WorkMailResourceType
 from cdk_workmail._validation import GROUP_NAME, RESOURCE_NAME
 from cdk_workmail.resource import _KIND
 from tests.synth.roster import (
+    ACTIONS,
     GROUP,
     ORGANIZATION,
     OTHER_ORGANIZATION,
@@ -22,12 +23,13 @@ from tests.synth.roster import (
     declare_group,
     declare_resource,
     declare_user,
+    granted_on,
     needed_by,
     new_stack,
+    properties_of,
     register,
     resources,
 )
-from tests.synth.test_entities import ACTIONS, granted_on, properties_of
 
 Declare = Callable[..., Any]
 

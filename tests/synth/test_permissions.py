@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 from aws_cdk import App, CfnParameter, Environment, Fn, NestedStack, Stack, Stage
 from aws_cdk import aws_logs as logs
@@ -12,14 +10,17 @@ from cdk_workmail import WorkMailProvider
 from tests.synth.roster import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
+    POLICY,
     REGISTRATION,
+    as_list,
     new_stack,
     only,
+    organizations,
     register,
     resources,
+    statements,
 )
 
-POLICY = "AWS::IAM::Policy"
 OWN_STACK = {"Ref": "AWS::StackId"}
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 STACK_ACTIONS = {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
@@ -33,37 +34,6 @@ WORKMAIL_ACTIONS = {
     "workmail:DescribeEntity",
     "workmail:DescribeOrganization",
 }
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(stack: Stack) -> Iterator[tuple[set[str], list[Any]]]:
-    """Actions and resources of each statement of each policy in the template, wherever it is."""
-
-    def walk(value: Any) -> Iterator[tuple[set[str], list[Any]]]:
-        if isinstance(value, list):
-            for item in value:
-                yield from walk(item)
-        elif isinstance(value, dict):
-            if "Effect" in value and "Principal" not in value:
-                assert value.keys() == {"Action", "Effect", "Resource"}
-                assert value["Effect"] == "Allow"
-                yield set(as_list(value["Action"])), as_list(value["Resource"])
-            for item in value.values():
-                yield from walk(item)
-
-    yield from walk(Template.from_stack(stack).to_json())
-
-
-def organizations(stack: Stack) -> dict[str, dict[str, Any]]:
-    """The policies with WorkMail actions, by logical id."""
-    return {
-        id: policy
-        for id, policy in resources(stack, POLICY).items()
-        if "workmail:" in json.dumps(policy["Properties"]["PolicyDocument"])
-    }
 
 
 def test_the_role_may_do_exactly_what_the_function_does() -> None:

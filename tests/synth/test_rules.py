@@ -13,8 +13,7 @@ from cfnlint import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from cdk_workmail import MailboxExport, WorkMailProvider
-from tests.synth.roster import ORGANIZATION, OTHER_ORGANIZATION, register
-from tests.synth.test_entities import team
+from tests.synth.roster import ORGANIZATION, OTHER_ORGANIZATION, register, team
 
 # As `docs/security.md` advises those who check their stacks with cdk-nag.
 UNROTATED = Acknowledgment(

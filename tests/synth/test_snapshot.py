@@ -28,6 +28,7 @@ from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
+    POLICY,
     REGISTRATION,
     needed_by,
     new_stack,
@@ -36,7 +37,6 @@ from tests.synth.roster import (
     resources,
 )
 
-POLICY = "AWS::IAM::Policy"
 ROLE = "AWS::IAM::Role"
 EXPORT_SERVICE = "export.workmail.amazonaws.com"
 IRELAND = Environment(account="111111111111", region="eu-west-1")

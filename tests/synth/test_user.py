@@ -18,15 +18,15 @@ from cdk_workmail._validation import IDENTITY_PROVIDER_USER_ID, USER_NAME, USER_
 from cdk_workmail.user import _KIND
 from tests.synth.roster import (
     ORGANIZATION,
+    POLICY,
     USER,
     declare_user,
     needed_by,
     new_stack,
     only,
+    properties_of,
     resources,
 )
-from tests.synth.test_entities import properties_of
-from tests.synth.test_permissions import POLICY
 
 SECRET = "AWS::SecretsManager::Secret"
 IDENTITY = "12345678-1234-1234-1234-123456789012"

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.synth.assembly import SYNTH, asset_of, files_of
 from tests.synth.conftest import ROOT
-from tests.synth.test_asset import SYNTH, asset_of, files_of
 
 
 @pytest.fixture(scope="module")
