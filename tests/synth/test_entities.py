@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, RemovalPolicy, Stack, Stage
-from aws_cdk.assertions import Annotations, Match, Template
+from aws_cdk import App, RemovalPolicy, Stack, Stage
+from aws_cdk.assertions import Template
 
-import cdk_workmail
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
     ACTIONS,
@@ -51,10 +50,31 @@ DELETION = {
 }
 
 
-def test_everything_public_is_exported() -> None:
-    for name in ("WorkMailUser", "WorkMailGroup", "WorkMailResource", "WorkMailResourceType"):
-        assert name in cdk_workmail.__all__
-        assert getattr(cdk_workmail, name)
+@OF_EACH_KIND
+def test_the_resource_says_what_was_declared_and_nothing_else(
+    declare: Declare, type: str, id_attribute: str
+) -> None:
+    plain, told = new_stack(), new_stack()
+    provider = declare(plain, "It").provider
+    given = {GROUP: {}, RESOURCE: {"Type": "ROOM"}, USER: {"DisplayName": "It"}}
+    properties = properties_of(plain, type)
+    properties.pop("PasswordSecretArn", None)
+    assert properties == {
+        "ServiceToken": plain.resolve(provider.service_token),
+        "ServiceTimeout": 630,
+        "OrganizationId": ORGANIZATION,
+        "Name": "it",
+        "AdoptExisting": True,
+        "Attributes": given[type],
+    }
+    options = {"adopt_existing": False, "organization_region": "eu-west-1"}
+    declare(told, "It", **options, hidden_from_global_address_list=True)
+    expected = {
+        "AdoptExisting": False,
+        "OrganizationRegion": "eu-west-1",
+        "Attributes": given[type] | {"HiddenFromGlobalAddressList": True},
+    }
+    assert expected.items() <= properties_of(told, type).items()
 
 
 @OF_EACH_KIND
@@ -74,19 +94,6 @@ def test_an_entity_gives_its_id_name_and_organization(
 
 
 @OF_EACH_KIND
-def test_what_exists_is_adopted_in_the_stacks_region_unless_told(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    plain, told = new_stack(), new_stack()
-    declare(plain)
-    assert properties_of(plain, type)["AdoptExisting"] is True
-    assert "OrganizationRegion" not in properties_of(plain, type)
-    declare(told, adopt_existing=False, organization_region="eu-west-1")
-    assert properties_of(told, type)["AdoptExisting"] is False
-    assert properties_of(told, type)["OrganizationRegion"] == "eu-west-1"
-
-
-@OF_EACH_KIND
 @pytest.mark.parametrize(
     ("policy", "deletion", "replacement"),
     [
@@ -95,7 +102,7 @@ def test_what_exists_is_adopted_in_the_stacks_region_unless_told(
         (RemovalPolicy.DESTROY, "Delete", "Delete"),
     ],
 )
-def test_an_entity_stays_unless_it_is_told_to_go(
+def test_an_entity_is_retained_by_default_and_deleted_only_with_the_permission(
     declare: Declare,
     type: str,
     id_attribute: str,
@@ -105,39 +112,11 @@ def test_an_entity_stays_unless_it_is_told_to_go(
 ) -> None:
     stack = new_stack()
     declare(stack, removal_policy=policy)
+    policy_deletes = policy is RemovalPolicy.DESTROY
     resource = only(resources(stack, type))
     assert resource["DeletionPolicy"] == deletion
     assert resource["UpdateReplacePolicy"] == replacement
-    assert (DELETION[type] in granted_on(stack)) == (deletion != "Retain")
-
-
-@OF_EACH_KIND
-@pytest.mark.parametrize(
-    ("policy", "why"),
-    [
-        (RemovalPolicy.SNAPSHOT, "a mailbox is exported when its registration leaves"),
-        (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, "WorkMail does not tell when it was made"),
-    ],
-)
-def test_an_entity_stays_or_goes_and_nothing_between(
-    declare: Declare, type: str, id_attribute: str, policy: RemovalPolicy, why: str
-) -> None:
-    with pytest.raises(
-        ValueError,
-        match=rf"^Mail/It: removal_policy must be RETAIN or DESTROY, got {policy.name}: {why}",
-    ):
-        declare(new_stack(), "It", removal_policy=policy)
-
-
-@OF_EACH_KIND
-def test_the_role_may_do_exactly_what_the_kind_needs(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    kept, destroyed = new_stack(), new_stack()
-    declare(kept)
-    assert granted_on(kept) == [ACTIONS[type]]
-    declare(destroyed, removal_policy=RemovalPolicy.DESTROY)
-    assert granted_on(destroyed) == [ACTIONS[type], DELETION[type]]
+    assert granted_on(stack) == [ACTIONS[type], *([DELETION[type]] if policy_deletes else [])]
 
 
 @OF_EACH_KIND
@@ -267,35 +246,6 @@ def test_an_entity_is_declared_once_in_a_stack(
         declare(stack, "Two", name="IT")
 
 
-def test_names_of_different_kinds_and_tokens_are_not_compared() -> None:
-    stack = new_stack()
-    name = CfnParameter(stack, "Name").value_as_string
-    for declare in (declare_user, declare_group, declare_resource):
-        declare(stack, f"{declare.__name__}1", name="it")
-        declare(stack, f"{declare.__name__}2", name=name)
-        declare(stack, f"{declare.__name__}3", name=name)
-
-
-@OF_EACH_KIND
-def test_where_the_organization_is_is_checked(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    with pytest.raises(ValueError, match=r"^Mail/It: organization_id must be 'm-'"):
-        declare(new_stack(), "It", organization_id="m-1")
-    with pytest.raises(ValueError, match=r"^Mail/It: WorkMail is not in the stack's region"):
-        declare(new_stack(env=Environment(region="eu-central-1")), "It")
-
-
-@OF_EACH_KIND
-def test_a_stack_of_entities_warns_of_the_end_of_support(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    stack = new_stack()
-    declare(stack)
-    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    assert "March 31, 2027" in str(warning.entry.data)
-
-
 def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
     app = App()
     shared = Stack(app, "Shared")
@@ -317,14 +267,6 @@ def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
         == 2 * len(["stack", "user", "group", "resource", "deletion of each", "", "", "passwords"])
     )
     assert max(map(len, names)) <= 128
-
-
-def test_policies_have_names_that_iam_allows() -> None:
-    stack = Stack(App(), "Mail" * 32)
-    declare_resource(stack, delegates=["alice"], removal_policy=RemovalPolicy.DESTROY)
-    declare_user(stack, reset_password="1")
-    for policy in resources(stack, "AWS::IAM::Policy").values():
-        assert len(policy["Properties"]["PolicyName"]) <= 128
 
 
 def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:
