@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 import pytest
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
+from botocore.model import StructureShape
 
 from cdk_workmail import MailboxExport
 from tests.synth.roster import (
@@ -153,7 +154,6 @@ def test_attributes_are_those_that_the_function_sends(declared: dict[str, dict[s
     assert names(REGISTRATION, "UserAttributes") == USER_KIND.updated_with - USER_KIND.created_with
     assert names(GROUP) == GROUP_KIND.updated_with
     assert names(RESOURCE) == RESOURCE_KIND.updated_with - {BOOKING_OPTIONS}
-    options = (
-        botocore.session.get_session().get_service_model("workmail").shape_for(BOOKING_OPTIONS)
-    )
+    model = botocore.session.get_session().get_service_model("workmail")
+    options = cast(StructureShape, model.shape_for(BOOKING_OPTIONS))
     assert names("Custom::WorkMailResourceDelegates", BOOKING_OPTIONS) == set(options.members)
