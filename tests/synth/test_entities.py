@@ -54,7 +54,7 @@ DELETION = {
 def test_the_resource_says_what_was_declared_and_nothing_else(
     declare: Declare, type: str, id_attribute: str
 ) -> None:
-    plain, told = new_stack(), new_stack()
+    plain, full = new_stack(), new_stack()
     provider = declare(plain, "It").provider
     given = {GROUP: {}, RESOURCE: {"Type": "ROOM"}, USER: {"DisplayName": "It"}}
     properties = properties_of(plain, type)
@@ -68,13 +68,13 @@ def test_the_resource_says_what_was_declared_and_nothing_else(
         "Attributes": given[type],
     }
     options = {"adopt_existing": False, "organization_region": "eu-west-1"}
-    declare(told, "It", **options, hidden_from_global_address_list=True)
+    declare(full, "It", **options, hidden_from_global_address_list=True)
     expected = {
         "AdoptExisting": False,
         "OrganizationRegion": "eu-west-1",
         "Attributes": given[type] | {"HiddenFromGlobalAddressList": True},
     }
-    assert expected.items() <= properties_of(told, type).items()
+    assert expected.items() <= properties_of(full, type).items()
 
 
 @OF_EACH_KIND

@@ -84,7 +84,7 @@ def test_a_resource_has_attributes_and_booking_options() -> None:
     }
 
 
-def test_booking_options_that_are_not_given_are_left_alone() -> None:
+def test_booking_options_that_are_not_declared_are_not_managed() -> None:
     stack = new_stack()
     declare_resource(stack, auto_accept_requests=True)
     properties = properties_of(stack, RESOURCE_DELEGATES)
@@ -92,7 +92,7 @@ def test_booking_options_that_are_not_given_are_left_alone() -> None:
     assert "Delegates" not in properties
 
 
-def test_a_group_whose_name_is_a_token_is_not_taken_for_a_literal() -> None:
+def test_a_group_name_that_is_a_token_is_not_compared() -> None:
     """Each of its characters is one that a group's name may have."""
     stack = new_stack()
     name = CfnParameter(stack, "Name").value_as_string
@@ -101,20 +101,20 @@ def test_a_group_whose_name_is_a_token_is_not_taken_for_a_literal() -> None:
 
 
 @OF_BOTH_KINDS
-def test_others_belong_to_it_exactly_as_declared_or_are_left_alone(
+def test_members_are_exactly_those_declared_or_not_managed(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
     declare(stack, "Alone")
-    declare(stack, "Nobody", **{option: []})
+    declare(stack, "Empty", **{option: []})
     declare(stack, "Two", **{option: ["alice", "bob"]})
-    nobody, two = (each["Properties"] for each in resources(stack, type).values())
-    assert nobody[property] == []
+    empty, two = (each["Properties"] for each in resources(stack, type).values())
+    assert empty[property] == []
     assert two[property] == ["alice", "bob"]
 
 
 @OF_BOTH_KINDS
-def test_others_are_added_as_long_as_the_stack_is_declared(
+def test_members_are_added_as_long_as_the_stack_is_declared(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
@@ -127,7 +127,7 @@ def test_others_are_added_as_long_as_the_stack_is_declared(
 
 
 @OF_BOTH_KINDS
-def test_others_need_a_permission_of_their_own(
+def test_members_need_a_permission_of_their_own(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     without, given, added = new_stack(), new_stack(), new_stack()
@@ -143,7 +143,7 @@ def test_others_need_a_permission_of_their_own(
 
 
 @OF_BOTH_KINDS
-def test_those_who_belong_to_it_are_there_before_it(
+def test_members_are_created_first(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
@@ -154,7 +154,7 @@ def test_those_who_belong_to_it_are_there_before_it(
 
 @OF_BOTH_KINDS
 @pytest.mark.parametrize("first", ["registration", "others"])
-def test_those_who_are_enabled_here_are_enabled_first(
+def test_members_are_enabled_first(
     declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
 ) -> None:
     """WorkMail may refuse others than that; and what depends on the entity does not wait."""
@@ -174,7 +174,7 @@ def test_those_who_are_enabled_here_are_enabled_first(
 
 
 @OF_BOTH_KINDS
-def test_others_can_be_declared_by_name(
+def test_members_can_be_declared_by_name(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
@@ -187,7 +187,7 @@ def test_others_can_be_declared_by_name(
 
 @OF_BOTH_KINDS
 @pytest.mark.parametrize("first", ["user", "others"])
-def test_others_by_name_are_there_before_it_though_nobody_enables_them(
+def test_members_by_name_are_created_first_also_when_they_are_not_enabled(
     declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
 ) -> None:
     stack = new_stack()
@@ -203,7 +203,7 @@ def test_others_by_name_are_there_before_it_though_nobody_enables_them(
 
 
 @OF_BOTH_KINDS
-def test_others_by_name_wait_for_all_of_that_name(
+def test_members_by_name_wait_for_all_of_that_name(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     """What is in which organization may be known only when deployed."""
@@ -228,7 +228,7 @@ def test_a_registration_of_its_own_is_waited_for_too(
 
 
 @OF_BOTH_KINDS
-def test_what_depends_on_the_entity_does_not_wait_for_the_others(
+def test_what_depends_on_the_entity_does_not_wait_for_its_members(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
@@ -242,7 +242,7 @@ def test_what_depends_on_the_entity_does_not_wait_for_the_others(
 
 
 @OF_BOTH_KINDS
-def test_others_are_a_resource_that_knows_its_entity(
+def test_members_are_a_resource_that_knows_its_entity(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     stack = new_stack()
@@ -271,7 +271,7 @@ def test_each_is_named_once(
 
 
 @OF_BOTH_KINDS
-def test_what_was_given_is_not_changed_by_what_is_added(
+def test_a_given_list_is_not_changed_by_what_is_added(
     declare: Declare, type: str, option: str, property: str, actions: set[str]
 ) -> None:
     given = ["alice"]

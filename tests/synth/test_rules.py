@@ -15,7 +15,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from cdk_workmail import MailboxExport, WorkMailProvider
 from tests.synth.roster import ORGANIZATION, OTHER_ORGANIZATION, register, team
 
-# As `docs/security.md` advises those who check their stacks with cdk-nag.
+# As `docs/security.md` advises for checks with cdk-nag.
 PASSWORDS = (
     Acknowledgment(
         id="AwsSolutions-SMG4",
