@@ -147,7 +147,7 @@ def evaluate_tags_of_secrets() -> None:
     MiniStack knows the tags by the name aws:ResourceTag only.
     """
     from ministack.core import iam_evaluator
-    from ministack.services import tagging  # type: ignore[import-untyped]
+    from ministack.services import tagging
 
     resolve = iam_evaluator._resolve_condition_key
 
