@@ -1,10 +1,14 @@
-"""Calls to AWS, with every error sorted into those that settle by themselves and the others."""
+"""Calls to AWS: every error is either NotReady, because it may pass, or for the caller to judge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+import boto3
+from botocore import xform_name
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
@@ -13,8 +17,11 @@ from workmail_provider.budgets import (
     SERVICE_RECOVERED,
     THROTTLING_EASED,
 )
-from workmail_provider.errors import Failure, ServiceError, Unsettled
+from workmail_provider.errors import NotReady, RequestFailed, ServiceError
+from workmail_provider.retry import Retry
 
+# One attempt a call: the budgets decide on retries, and the state is read in between. Seconds.
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
 _THROTTLED = frozenset(
     {
         "LimitExceededException",
@@ -43,28 +50,48 @@ _BROKEN = frozenset(
         "ServiceUnavailableException",
     }
 )
+# Where the IAM action has another name than the operation.
+_ACTIONS = {"Invoke": "InvokeFunction"}
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
+def make_client(service: str, region: str | None) -> Any:
+    """A boto3 client of `service` in `region`, or in the function's own Region if None."""
+    return boto3.Session().client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+
+
 def call(
+    retry: Retry,
     service: str,
+    client: Any,
     operation: str,
-    method: Callable[..., Any],
     on: str,
     *,
     judged: Container[str] = (),
     **parameters: Any,
 ) -> Any:
-    """The answer of one AWS call; `on` tells in errors what it is about.
+    """The response of one AWS call; `on` is what it is about, for error messages.
 
-    Raises Unsettled for what may pass by itself, ServiceError for every other answer of the
-    service and for the codes that the caller has `judged` to mean something else, and Failure when
-    the call could not be made at all.
+    A throttled call is repeated here. Raises NotReady for what else may pass by itself,
+    ServiceError for every other error response and for the `judged` codes, and RequestFailed when
+    the call could not be made or stays throttled.
     """
-    action = f"{service}:{operation}"
+    request = partial(_call_once, service, client, operation, on, judged, parameters)
+    return retry.through_throttling(request)
+
+
+def _call_once(
+    service: str,
+    client: Any,
+    operation: str,
+    on: str,
+    judged: Container[str],
+    parameters: Mapping[str, Any],
+) -> Any:
+    action = f"{service}:{_ACTIONS.get(operation, operation)}"
     try:
-        return method(**parameters)
+        return getattr(client, xform_name(operation))(**parameters)
     except ClientError as error:
         code = error.response["Error"].get("Code", "Unknown")
         message = error.response["Error"].get("Message", "")
@@ -72,26 +99,37 @@ def call(
         if code in judged:
             raise ServiceError(action, code, message) from error
         if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
-            raise Unsettled(
+            raise NotReady(
                 THROTTLING_EASED,
-                f"{action} is being throttled on {on}: deploy fewer at a time or try again later",
+                f"{action} is throttled on {on}: deploy fewer resources at a time or try later",
             ) from error
         if code in _DENIED:
-            raise Unsettled(
+            raise NotReady(
                 PERMISSION_PROPAGATED,
                 f"the function's role may not call {action} on {on}: allow it (check its Region, "
                 "permission boundaries and SCPs)",
             ) from error
         if code in _BROKEN or status >= _SERVER_ERROR:
-            raise Unsettled(
+            raise NotReady(
                 SERVICE_RECOVERED, f"{action} keeps failing on {on} with {code}: try again later"
             ) from error
         raise ServiceError(action, code, message) from error
     except (BotoConnectionError, HTTPClientError) as error:
-        raise Unsettled(
+        raise NotReady(
             SERVICE_RECOVERED,
             f"{action} cannot be reached for {on} ({type(error).__name__}): check the Region and "
             "the network, then try again",
         ) from error
     except BotoCoreError as error:
-        raise Failure(f"{action} could not be called on {on}: {error}") from error
+        raise RequestFailed(f"{action} could not be called on {on}: {error}") from error
+
+
+def pages(list_page: Callable[..., Any]) -> Iterator[Any]:
+    """Every page of a list operation."""
+    token: dict[str, str] = {}
+    while True:
+        page = list_page(**token)
+        yield page
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}

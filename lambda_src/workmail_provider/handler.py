@@ -1,7 +1,7 @@
 """The entry point of the Lambda function.
 
-Everything that could fail while it is imported is imported inside `_start`: CloudFormation is
-answered even then.
+Whatever could fail while it is imported is imported in `_start`: CloudFormation receives a
+response even then.
 """
 
 from __future__ import annotations
@@ -11,37 +11,35 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from workmail_provider.answer import NEVER_CREATED, Answer, LambdaContext
-from workmail_provider.journal import Journal
+from workmail_provider.cloudformation.response import NEVER_CREATED, LambdaContext, Response
+from workmail_provider.log import RequestLog
 
 Handler = Callable[[Mapping[str, Any], LambdaContext], None]
 
 
 def _start() -> Handler:
-    from workmail_provider.clients import client
-    from workmail_provider.entity_types import ENTITY_TYPES
-    from workmail_provider.protocol import CustomResource
-    from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
+    from workmail_provider.aws import make_client
+    from workmail_provider.cloudformation.custom_resource import CustomResource
+    from workmail_provider.resources.types import RESOURCE_TYPES
 
-    types = {RESOURCE_TYPE: WorkMailRegistration(), **ENTITY_TYPES}
-    return CustomResource(types, cache(client))
+    return CustomResource(RESOURCE_TYPES, cache(make_client))
 
 
 def _refuse(error: Exception) -> Handler:
-    sentence = f"the function could not start, deploy it again: {type(error).__name__}: {error}"
-    told = "".join(traceback.format_exception(error))
+    message = f"the function could not start, deploy it again: {type(error).__name__}: {error}"
+    details = "".join(traceback.format_exception(error))
 
     def refuse(event: Mapping[str, Any], context: LambdaContext) -> None:
-        answer = Answer(event, context)
-        journal = Journal({"request_id": str(event.get("RequestId"))})
-        journal.trouble("fail", sentence, traceback=told)
-        # The Create before it was refused as this one is: there is nothing to undo, and a first
-        # deployment can roll back.
-        if event.get("RequestType") == "Delete" and answer.physical_resource_id == NEVER_CREATED:
-            journal.decision("pass over", f"{NEVER_CREATED!r} is not the id of a registration")
-            answer.succeed(NEVER_CREATED, {})
+        response = Response(event, context)
+        log = RequestLog({"request_id": str(event.get("RequestId"))})
+        log.error("fail", message, traceback=details)
+        # The Create was refused too: there is nothing to undo, and a first deployment can roll
+        # back.
+        if event.get("RequestType") == "Delete" and response.physical_resource_id == NEVER_CREATED:
+            log.info("ignore", f"{NEVER_CREATED!r} was never created")
+            response.send_success(NEVER_CREATED, {})
         else:
-            answer.fail(sentence)
+            response.send_failure(message)
 
     return refuse
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from local_aws.workmail import Entity
 from tests.faults.events import DELETED, DISABLED, ENABLED, Event, Request, States
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import World
+from tests.support.harness import FunctionHarness
+from tests.support.lambda_fakes import ORGANIZATION_ID
 
 USER = "Custom::WorkMailUser"
 GROUP = "Custom::WorkMailGroup"
@@ -22,8 +22,8 @@ DORA = {"Name": "dora", "Attributes": {"DisplayName": "Dora", "JobTitle": "Explo
 _UNREMARKABLE = ("alice", "bob", "team", "board-room")
 
 
-def directory(world: World) -> States:
-    """All that is not as `World` makes it: the state, and what is declared of it."""
+def directory(world: FunctionHarness) -> States:
+    """All that is not as `FunctionHarness` makes it: the state, and what is declared of it."""
     found = {}
     for entity in world.organization.entities.values():
         told = ", ".join(_told(world, entity))
@@ -32,7 +32,7 @@ def directory(world: World) -> States:
     return found
 
 
-def _told(world: World, entity: Any) -> list[str]:
+def _told(world: FunctionHarness, entity: Any) -> list[str]:
     attributes = getattr(entity, "attributes", {})
     people = [*getattr(entity, "members", ()), *getattr(entity, "delegates", ())]
     names = sorted(world.organization.entities[person].name for person in people)
@@ -42,12 +42,14 @@ def _told(world: World, entity: Any) -> list[str]:
         told.append("asking")
     if attributes.get("DisplayName", entity.name) not in (entity.name, "Dora"):
         told.append(attributes["DisplayName"])
+    if getattr(entity, "hidden", False):
+        told.append("hidden")
     if entity.kind == "USER":
         told += ["with the new password"] if entity.has_password(NEW_PASSWORD) else []
     return [one for one in told if one]
 
 
-def _declared(world: World, resource_type: str, **properties: Any) -> dict[str, Any]:
+def _declared(world: FunctionHarness, resource_type: str, **properties: Any) -> dict[str, Any]:
     world.secrets[SECRET_ARN] = PASSWORD
     declared = {"OrganizationId": ORGANIZATION_ID, **properties}
     if resource_type == USER:
@@ -55,7 +57,7 @@ def _declared(world: World, resource_type: str, **properties: Any) -> dict[str, 
     return declared
 
 
-def _there(world: World, name: str) -> Entity:
+def _there(world: FunctionHarness, name: str) -> Entity:
     """What an earlier deployment has made."""
     organization = world.organization
     if name == "dora":
@@ -71,8 +73,8 @@ def _entity_id(entity: Entity) -> str:
     return f"{ORGANIZATION_ID}/{entity.kind.lower()}/{entity.entity_id}"
 
 
-def _create(resource_type: str, **properties: Any) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+def _create(resource_type: str, **properties: Any) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         return Request(
             "Create",
             properties=_declared(world, resource_type, **properties),
@@ -82,8 +84,8 @@ def _create(resource_type: str, **properties: Any) -> Callable[[World], Request]
     return prepare
 
 
-def _create_of_one_there(adopt_existing: str) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+def _create_of_one_there(adopt_existing: str) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         _there(world, "dora")
         return _create(USER, **DORA, AdoptExisting=adopt_existing)(world)
 
@@ -92,8 +94,8 @@ def _create_of_one_there(adopt_existing: str) -> Callable[[World], Request]:
 
 def _update(
     resource_type: str, name: str, before: Mapping[str, Any], **properties: Any
-) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         entity = _there(world, name)
         declared = _declared(world, resource_type, **properties)
         return Request(
@@ -103,7 +105,7 @@ def _update(
     return prepare
 
 
-def _reset_password(world: World) -> Request:
+def _reset_password(world: FunctionHarness) -> Request:
     request = _update(USER, "dora", {"ResetPassword": "1"}, Name="dora", ResetPassword="2")(world)
     world.secrets[SECRET_ARN] = NEW_PASSWORD
     return request
@@ -111,8 +113,8 @@ def _reset_password(world: World) -> Request:
 
 def _delete(
     resource_type: str, name: str, status: str = "DELETE_IN_PROGRESS"
-) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         own = _entity_id(_there(world, name))
         world.stack.status = status
         world.stack.resources = {
@@ -125,25 +127,25 @@ def _delete(
     return prepare
 
 
-def _delete_of_an_enabled_one(world: World) -> Request:
+def _delete_of_an_enabled_one(world: FunctionHarness) -> Request:
     request = _delete(USER, "dora")(world)
     world.enable("dora", "dora@example.com")
     return request
 
 
-def _handed_over(world: World) -> Request:
+def _handed_over(world: FunctionHarness) -> Request:
     request = _delete(USER, "dora", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(world)
     world.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
     return request
 
 
-def _gone(world: World) -> Request:
+def _gone(world: FunctionHarness) -> Request:
     request = _delete(USER, "dora")(world)
     world.organization.entity("dora").delete()
     return request
 
 
-def _members(world: World) -> Request:
+def _members(world: FunctionHarness) -> Request:
     for name in ("alice", "bob", "team"):
         world.enable(name, f"{name}@example.com")
     world.team.members.append(world.alice.entity_id)
@@ -152,7 +154,7 @@ def _members(world: World) -> Request:
     return Request("Update", own, declared, MEMBERS, {**declared, "Members": ["alice"]})
 
 
-def _delegates(world: World) -> Request:
+def _delegates(world: FunctionHarness) -> Request:
     for name in ("alice", "board-room"):
         world.enable(name, f"{name}@example.com")
     return _create(
@@ -163,7 +165,7 @@ def _delegates(world: World) -> Request:
     )(world)
 
 
-def _another_delegate(world: World) -> Request:
+def _another_delegate(world: FunctionHarness) -> Request:
     for name in ("alice", "bob", "board-room"):
         world.enable(name, f"{name}@example.com")
     world.room.delegates.append(world.alice.entity_id)
@@ -173,7 +175,7 @@ def _another_delegate(world: World) -> Request:
     return Request("Update", own, declared, DELEGATES, {**declared, "Delegates": ["alice"]})
 
 
-def _aliases(world: World) -> Request:
+def _aliases(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     world.alice.aliases.append("old@example.com")
     return Request(
@@ -186,7 +188,7 @@ def _aliases(world: World) -> Request:
 
 def _event(
     title: str,
-    prepare: Callable[[World], Request],
+    prepare: Callable[[FunctionHarness], Request],
     ends: Mapping[str, tuple[str, str | None]],
     **more: Any,
 ) -> Event:
@@ -262,6 +264,14 @@ ENTITY_EVENTS = (
         subject="sales",
         makes=True,
     ),
+    _event(
+        "Update that hides a group",
+        _update(
+            GROUP, "sales", {}, Name="sales", Attributes={"HiddenFromGlobalAddressList": "true"}
+        ),
+        {"sales": (DISABLED, "hidden")},
+        subject="sales",
+    ),
     _event("Delete of a group", _delete(GROUP, "sales"), {}, subject="sales", may_delete={"sales"}),
     _event(
         "Update of a group's members, one comes and one goes",
@@ -281,6 +291,13 @@ ENTITY_EVENTS = (
         _update(RESOURCE, "beamer", {"Name": "beamer"}, Name="projector", Attributes=EQUIPMENT),
         {"projector": (DISABLED, None)},
         subject="beamer",
+    ),
+    _event(
+        "Delete of a resource",
+        _delete(RESOURCE, "beamer"),
+        {},
+        subject="beamer",
+        may_delete={"beamer"},
     ),
     _event(
         "Create of a resource's delegates, with booking options",

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.workmail import Behaviour
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import Stack, World
-from workmail_provider.registration import RESOURCE_TYPE
+from tests.support.harness import FunctionHarness, Stack
+from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION
 
 ENABLED = "ENABLED"
 DISABLED = "DISABLED"
@@ -28,7 +27,7 @@ EXPORT = {
 States = Mapping[str, tuple[str, str | None]]
 
 
-def registrations(world: World) -> States:
+def registrations(world: FunctionHarness) -> States:
     """The state and the address of all who are not disabled."""
     return {
         entity.name: (entity.state, entity.registration.email)
@@ -44,7 +43,7 @@ class Request:
     request_type: str
     physical_id: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
-    resource_type: str = RESOURCE_TYPE
+    resource_type: str = REGISTRATION
     before: Mapping[str, Any] | None = None
 
 
@@ -59,7 +58,7 @@ class Event:
     """
 
     title: str
-    prepare: Callable[[World], Request]
+    prepare: Callable[[FunctionHarness], Request]
     succeeds: bool
     ends: Mapping[str, tuple[str, str | None]]
     subject: str = "alice"
@@ -69,42 +68,42 @@ class Event:
     # How long CloudFormation waits, which is longer than the function has under SNAPSHOT only.
     waits: float = FUNCTION_SECONDS
     exports: bool = False
-    observe: Callable[[World], States] = registrations
+    observe: Callable[[FunctionHarness], States] = registrations
     unlisted: str = DISABLED
     may_delete: Set[str] = frozenset()
     makes: bool = False
 
 
-def _create(world: World) -> Request:
+def _create(world: FunctionHarness) -> Request:
     return Request("Create")
 
 
-def _create_group(world: World) -> Request:
+def _create_group(world: FunctionHarness) -> Request:
     return Request("Create", properties={"EntityId": "team", "Email": "team@example.com"})
 
 
-def _create_room(world: World) -> Request:
+def _create_room(world: FunctionHarness) -> Request:
     return Request(
         "Create", properties={"EntityId": "board-room", "Email": "board-room@example.com"}
     )
 
 
-def _adopt(world: World) -> Request:
+def _adopt(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     return Request("Create")
 
 
-def _adopt_address(world: World) -> Request:
+def _adopt_address(world: FunctionHarness) -> Request:
     world.enable("alice", "old@example.com")
     return Request("Create")
 
 
-def _refuse(world: World) -> Request:
+def _refuse(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _take_over(world: World) -> Request:
+def _take_over(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     world.stack.resources = {
         "Other": ("x", "UPDATE_COMPLETE"),
@@ -114,26 +113,26 @@ def _take_over(world: World) -> Request:
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _address_in_use(world: World) -> Request:
+def _address_in_use(world: FunctionHarness) -> Request:
     world.enable("bob", "alice@example.com")
     return Request("Create")
 
 
-def _update_address(world: World) -> Request:
+def _update_address(world: FunctionHarness) -> Request:
     world.enable("alice", "old@example.com")
     return Request("Update", world.registration_id(world.alice))
 
 
-def _update_nothing(world: World) -> Request:
+def _update_nothing(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     return Request("Update", world.registration_id(world.alice))
 
 
-def _update_disabled(world: World) -> Request:
+def _update_disabled(world: FunctionHarness) -> Request:
     return Request("Update", world.registration_id(world.alice))
 
 
-def _move(world: World) -> Request:
+def _move(world: FunctionHarness) -> Request:
     world.enable("alice", "alice@example.com")
     return Request(
         "Update",
@@ -142,22 +141,22 @@ def _move(world: World) -> Request:
     )
 
 
-def _move_to_enabled(world: World) -> Request:
+def _move_to_enabled(world: FunctionHarness) -> Request:
     world.enable("bob", "old@example.com")
     return _move(world)
 
 
-def _create_without_adopting(world: World) -> Request:
+def _create_without_adopting(world: FunctionHarness) -> Request:
     return Request("Create", properties={"AdoptExisting": "false"})
 
 
-def _move_that_does_not_settle(world: World) -> Request:
+def _move_that_does_not_settle(world: FunctionHarness) -> Request:
     world.workmail.behaviour = Behaviour(settle_delay=1000)
     return _move(world)
 
 
-def _delete(status: str) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+def _delete(status: str) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         world.enable("alice", "alice@example.com")
         world.stack.status = status
         own = world.registration_id(world.alice)
@@ -171,8 +170,8 @@ def _delete(status: str) -> Callable[[World], Request]:
     return prepare
 
 
-def _snapshot(job_seconds: float) -> Callable[[World], Request]:
-    def prepare(world: World) -> Request:
+def _snapshot(job_seconds: float) -> Callable[[FunctionHarness], Request]:
+    def prepare(world: FunctionHarness) -> Request:
         world.workmail.exports.duration = job_seconds
         own = _delete("DELETE_IN_PROGRESS")(world).physical_id
         return Request("Delete", own, {"ServiceTimeout": "3600", "MailboxExport": EXPORT})
@@ -180,49 +179,49 @@ def _snapshot(job_seconds: float) -> Callable[[World], Request]:
     return prepare
 
 
-def _handed_over(world: World) -> Request:
+def _handed_over(world: FunctionHarness) -> Request:
     request = _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(world)
     world.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
     return request
 
 
-def _undone(world: World) -> Request:
+def _undone(world: FunctionHarness) -> Request:
     """A deployment that fails takes back what it enabled a moment ago."""
     request = _delete("UPDATE_ROLLBACK_IN_PROGRESS")(world)
     world.stack.last_updated_time = world.now - 7200
     return request
 
 
-def _root_rolls_back(world: World) -> Request:
+def _root_rolls_back(world: FunctionHarness) -> Request:
     request = _delete("DELETE_IN_PROGRESS")(world)
     world.stack.root = Stack("ROLLBACK_IN_PROGRESS", world.now - 60)
     return request
 
 
-def _deleted(world: World) -> Request:
+def _deleted(world: FunctionHarness) -> Request:
     request = _delete("DELETE_IN_PROGRESS")(world)
     world.alice.delete()
     return request
 
 
-def _vanished(world: World) -> Request:
+def _vanished(world: FunctionHarness) -> Request:
     request = _deleted(world)
     world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
     return request
 
 
-def _disabled(world: World) -> Request:
+def _disabled(world: FunctionHarness) -> Request:
     world.stack.status = "DELETE_IN_PROGRESS"
     return Request("Delete", world.registration_id(world.alice))
 
 
-def _organization_deleted(world: World) -> Request:
+def _organization_deleted(world: FunctionHarness) -> Request:
     request = _delete("DELETE_IN_PROGRESS")(world)
     world.organization.deleted = True
     return request
 
 
-def _not_ours(world: World) -> Request:
+def _not_ours(world: FunctionHarness) -> Request:
     _delete("ROLLBACK_IN_PROGRESS")(world)
     return Request("Delete", "Mail-Alice-1ABCDEFGHIJKL")
 

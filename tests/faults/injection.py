@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from tests.unit.provider.world import World, client_error
+from tests.support.harness import FunctionHarness, client_error
 
 _CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
 DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")
@@ -118,7 +118,7 @@ class Made:
     entity_id: str
 
 
-class FaultyWorld(World):
+class FaultyWorld(FunctionHarness):
     """A world in which one order of faults holds."""
 
     def __init__(self, order: Order | None) -> None:

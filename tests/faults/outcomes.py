@@ -20,9 +20,9 @@ from tests.faults.injection import (
     Order,
     faults_of,
 )
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import World
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.harness import FunctionHarness
+from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 ONCE = 1
 # Access that is denied passes within the minutes in which IAM propagates, not with the next call.
@@ -172,7 +172,7 @@ def run(event: Event, order: Order | None) -> Outcome:
     )
 
 
-def _send(world: World, event: Event, request: Request) -> dict[str, Any]:
+def _send(world: FunctionHarness, event: Event, request: Request) -> dict[str, Any]:
     """The first answer; all that the function calls itself with is delivered."""
     sent = world.request(
         request.request_type,
@@ -188,7 +188,7 @@ def _send(world: World, event: Event, request: Request) -> dict[str, Any]:
     return answer
 
 
-def _exported(world: World) -> Iterator[str]:
+def _exported(world: FunctionHarness) -> Iterator[str]:
     deregistered = [
         call.at for call in world.workmail.calls if call.operation == "DeregisterFromWorkMail"
     ]
@@ -198,7 +198,7 @@ def _exported(world: World) -> Iterator[str]:
             yield job.entity_id
 
 
-def _mailboxes(world: World) -> dict[str, str]:
+def _mailboxes(world: FunctionHarness) -> dict[str, str]:
     """The mailboxes in use, by the names of those who have them."""
     return {
         entity.name: entity.mailbox.mailbox_id
@@ -207,7 +207,7 @@ def _mailboxes(world: World) -> dict[str, str]:
     }
 
 
-def _id(world: World, physical_id: str, request: Request) -> str:
+def _id(world: FunctionHarness, physical_id: str, request: Request) -> str:
     """Whose id that is: the event's own before anybody's canonical one."""
     if physical_id == request.physical_id:
         return "the event's"
@@ -221,7 +221,7 @@ def _id(world: World, physical_id: str, request: Request) -> str:
     return physical_id
 
 
-def _without_ids(world: World, sentence: str) -> str:
+def _without_ids(world: FunctionHarness, sentence: str) -> str:
     """The sentence with ids that differ from run to run put in words, of the same length."""
     for entity in world.organization.entities.values():
         sentence = sentence.replace(

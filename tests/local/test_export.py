@@ -19,7 +19,7 @@ from local_aws import LocalAws
 from local_aws.workmail import Failure, Organization
 from tests.local.pipeline import Define, Pipeline, StackFailed
 from tests.local.test_lifecycle import TYPE, enable, failing, register, states
-from tests.unit.provider.lambda_fakes import cloudformation
+from tests.support.lambda_fakes import cloudformation
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from aws_cdk import App, Stack
 from local_aws.workmail import Entity, Stall, WorkMail, WorkMailServer
 from tests.local.lambda_runtime import LambdaRuntime, lambda_runtime
 from tests.synth.roster import register
-from tests.unit.provider.lambda_fakes import (
+from tests.support.lambda_fakes import (
     ORGANIZATION_ID,
     SECRET,
     STACK_ID,
@@ -185,7 +185,7 @@ def test_a_time_out_is_answered_before_it_and_only_once(asset: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "module", ["crhelper/__init__.py", "workmail_provider/lifecycle.py"], ids=["crhelper", "ours"]
+    "module", ["crhelper/__init__.py", "workmail_provider/rules/registration.py"], ids=["crhelper", "ours"]
 )
 def test_half_an_asset_answers_every_request(asset: Path, tmp_path: Path, module: str) -> None:
     half = tmp_path / "half"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, ClassVar
 
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, event
-from workmail_provider.registration import RESOURCE_TYPE
+from tests.support.lambda_fakes import ORGANIZATION_ID, event
+from tests.support.lambda_fakes import REGISTRATION
 
 # The longest that CloudFormation waits for an answer, in seconds: the construct's defaults, without
 # an export and with one.
@@ -95,7 +95,7 @@ class Declared:
 
     @property
     def type_of_resource(self) -> str:
-        return RESOURCE_TYPE
+        return REGISTRATION
 
     @property
     def service_timeout(self) -> float:
@@ -230,7 +230,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What CloudFormation understands of an answer."""
 
     succeeded: bool
@@ -349,7 +349,7 @@ class _Leaving:
     declared: Declared
 
 
-_Events = Generator[Event, "Answer | None", None]
+_Events = Generator[Event, "Response | None", None]
 
 
 class Operation:
@@ -409,7 +409,7 @@ class Operation:
         stays = self._before if self.rolls_back else self._template
         return self.removes_whole_stack or logical_id not in stays
 
-    def answer(self, answer: Answer | None) -> None:
+    def answer(self, answer: Response | None) -> None:
         """Goes on from an answer; None is that none came within the service timeout."""
         self._go_on(lambda: self._events.send(answer))
 
@@ -634,7 +634,7 @@ class Operation:
         is_deleted = yield from self._delete_one(leaving, tries)
         self.forgotten += not is_deleted
 
-    def _delete_one(self, leaving: _Leaving, tries: int) -> Generator[Event, Answer | None, bool]:
+    def _delete_one(self, leaving: _Leaving, tries: int) -> Generator[Event, Response | None, bool]:
         for _ in range(tries):
             answer = yield self._event(
                 "Delete", leaving.logical_id, leaving.declared, leaving.physical_id

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.model.function import PASSWORD
-from tests.unit.provider.lambda_fakes import SECRET
+from tests.support.lambda_fakes import SECRET
 
 _UNTIMED = settings(
     deadline=None,

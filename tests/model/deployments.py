@@ -23,7 +23,7 @@ from local_aws.workmail import (
 )
 from tests.model.cloudformation import (
     SERVICE_TIMEOUT,
-    Answer,
+    Response,
     Declared,
     Engine,
     Event,
@@ -36,7 +36,7 @@ from tests.model.cloudformation import (
 )
 from tests.model.function import Delivery, Function, Mishap, Run, Time, Trouble
 from tests.model.invariants import Books
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
+from tests.support.lambda_fakes import ORGANIZATION_ID
 
 T = TypeVar("T")
 
@@ -527,7 +527,7 @@ class Deployments(RuleBasedStateMachine):
         self.note_taken(run)
         if event.is_waited_for and run.bodies:
             said = run.answer
-            self.answer(event, Answer(said["Status"] == "SUCCESS", said["PhysicalResourceId"]))
+            self.answer(event, Response(said["Status"] == "SUCCESS", said["PhysicalResourceId"]))
         return run
 
     def note_taken(self, run: Run) -> None:
@@ -583,7 +583,7 @@ class Deployments(RuleBasedStateMachine):
         elif interruption.kind == "other" and others:
             self.go_on(others[0])
 
-    def answer(self, event: Event, answer: Answer | None) -> None:
+    def answer(self, event: Event, answer: Response | None) -> None:
         event.operation.answer(answer)
         self.check_at_rest(event.stack)
 

@@ -14,16 +14,15 @@ from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, Group, Resource, WorkMail
 from tests.model.cloudformation import PASSWORD_SECRET, Event, Stack
-from tests.unit.provider.world import (
+from tests.support.harness import (
     FUNCTION_ARN,
     SecretsManagerClient,
     WorkMailClient,
     client_error,
 )
-from workmail_provider.entity_types import ENTITY_TYPES
-from workmail_provider.protocol import CustomResource
-from workmail_provider.registration import RESOURCE_TYPE, WorkMailRegistration
-from workmail_provider.waiting import Clock
+from workmail_provider.resources.types import RESOURCE_TYPES
+from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.retry import Clock
 
 FUNCTION_TIMEOUT = 600.0
 PASSWORD = "Correct-Horse-9-Battery"
@@ -192,7 +191,7 @@ class Function:
         run = Run(delivery, mishap, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
         provider = _Provider(
-            {RESOURCE_TYPE: WorkMailRegistration(), **ENTITY_TYPES},
+            RESOURCE_TYPES,
             process.client,
             Clock(
                 now=self.time.read,

@@ -13,8 +13,8 @@ from local_aws.workmail import Behaviour, Entity, Exports, Organization
 from tests.model.cloudformation import Declared, Event, Row, Stack
 from tests.model.exports import ExportBooks
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 _LONGEST_BODY = 4096
 _LONGEST_PHYSICAL_ID = 1024

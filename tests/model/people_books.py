@@ -9,7 +9,7 @@ from typing import Any
 from local_aws.workmail import Behaviour, Entity, Group, Organization, Resource
 from tests.model.cloudformation import DeclaredPeople
 from tests.model.function import Run, takes_away
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
+from tests.support.lambda_fakes import ORGANIZATION_ID
 
 PEOPLE_CHANGES = {
     "AssociateMemberToGroup": ("GROUP", "MemberId"),

@@ -12,8 +12,8 @@ from tests.model.cloudformation import Declared, DeclaredEntity, DeclaredPeople,
 from tests.model.function import FUNCTION_TIMEOUT, PASSWORD, Run, found, takes_away
 from tests.model.invariants import Books
 from tests.model.people_books import PEOPLE_CHANGES, PeopleBooks
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 _CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
 _DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")

@@ -30,7 +30,7 @@ from tests.model.deployments import (
 )
 from tests.model.invariants import Books
 from tests.model.team_invariants import TeamBooks
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
+from tests.support.lambda_fakes import ORGANIZATION_ID
 
 # The last is also the address of somebody else.
 TEAM = ("dora", "erin", "sales", "blue-room", "alice@example.com")

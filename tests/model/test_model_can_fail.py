@@ -19,7 +19,7 @@ from tests.model.function import PASSWORD
 from tests.model.invariants import MailboxLost, MailLost
 from tests.model.team_invariants import EntityLost
 from tests.model.teams import Teams
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
+from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider import (
     aliases,
     entities,
@@ -32,12 +32,12 @@ from workmail_provider import (
     workmail,
     workmail_entities,
 )
-from workmail_provider.answer import Answer
-from workmail_provider.continuation import Continuation
-from workmail_provider.entity_kinds import exists
+from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation.continuation import Continuation
+from workmail_provider.rules.entities import exists
 from workmail_provider.export import MailboxExport
-from workmail_provider.export_job import ExportJob, ExportState
-from workmail_provider.invocation import Invocation
+from workmail_provider.rules.exports import ExportJob, ExportState
+from workmail_provider.cloudformation.request import Invocation
 from workmail_provider.lifecycle import (
     Destination,
     Entity,
@@ -45,8 +45,8 @@ from workmail_provider.lifecycle import (
     RegistrationId,
     StackOperation,
 )
-from workmail_provider.ownership import Ownership
-from workmail_provider.protocol import CustomResource
+from workmail_provider.cloudformation.ownership import Ownership
+from workmail_provider.cloudformation.custom_resource import CustomResource
 
 # Some are found in the first dozens, some in the first thousand.
 _EXAMPLES = 5000
@@ -233,7 +233,7 @@ def going_on_is_not_the_end(patch: pytest.MonkeyPatch) -> None:
     def answer_too(self: Any, invoke: Callable[[], None]) -> None:
         invoke()
 
-    patch.setattr(Answer, "leave_to_another", answer_too)
+    patch.setattr(Response, "leave_to_another", answer_too)
 
 
 def the_job_is_told_the_response_url(patch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Entity
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import World
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.harness import FunctionHarness
+from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 DOCUMENTED = Behaviour()
 # Each way in which the documents leave WorkMail's behaviour open, the other way round.
@@ -39,34 +39,34 @@ KINDS = ["alice", "team", "board-room"]
 
 
 @pytest.fixture(params=[DOCUMENTED, OTHERWISE], ids=["as documented", "otherwise"])
-def world(request: pytest.FixtureRequest) -> World:
-    world = World()
+def world(request: pytest.FixtureRequest) -> FunctionHarness:
+    world = FunctionHarness()
     world.workmail.behaviour = request.param
     return world
 
 
 @pytest.fixture(params=KINDS)
-def entity(request: pytest.FixtureRequest, world: World) -> Entity:
+def entity(request: pytest.FixtureRequest, world: FunctionHarness) -> Entity:
     return world.organization.entity(request.param)
 
 
 class Handlers:
     """The five handlers of a registry type, for the registration of one entity."""
 
-    def __init__(self, world: World, entity: Entity) -> None:
+    def __init__(self, world: FunctionHarness, entity: Entity) -> None:
         self._world = world
         self._entity = entity
         self.address = f"{entity.name}@example.com"
 
-    def create(self, email: str = "") -> Answer:
+    def create(self, email: str = "") -> Response:
         self._world.stack.status = "UPDATE_IN_PROGRESS"
         return self._send("Create", None, email or self.address)
 
-    def update(self, physical_id: str, email: str) -> Answer:
+    def update(self, physical_id: str, email: str) -> Response:
         self._world.stack.status = "UPDATE_IN_PROGRESS"
         return self._send("Update", physical_id, email)
 
-    def delete(self, physical_id: str) -> Answer:
+    def delete(self, physical_id: str) -> Response:
         self._world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
         return self._send("Delete", physical_id, self.address)
 
@@ -88,7 +88,7 @@ class Handlers:
             listed |= {row["Id"] for row in page[member] if row["State"] == "ENABLED"}
         return listed
 
-    def _send(self, request_type: str, physical_id: str | None, email: str) -> Answer:
+    def _send(self, request_type: str, physical_id: str | None, email: str) -> Response:
         return self._world.send(request_type, physical_id, EntityId=self._entity.name, Email=email)
 
     def _describe(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Handlers:
 
 
 @pytest.fixture
-def handlers(world: World, entity: Entity) -> Handlers:
+def handlers(world: FunctionHarness, entity: Entity) -> Handlers:
     return Handlers(world, entity)
 
 
@@ -113,7 +113,7 @@ def created(handlers: Handlers) -> str:
 
 
 @pytest.fixture
-def updated(handlers: Handlers, created: str) -> Answer:
+def updated(handlers: Handlers, created: str) -> Response:
     answer = handlers.update(created, "new@example.com")
     assert answer["Status"] == "SUCCESS"
     return answer
@@ -127,7 +127,7 @@ def deleted(handlers: Handlers, created: str) -> str:
     return created
 
 
-def declared(handlers: Handlers, answer: Answer, entity: Entity, email: str) -> None:
+def declared(handlers: Handlers, answer: Response, entity: Entity, email: str) -> None:
     """The input of a request equals the output of its answer and of a reading."""
     assert answer["Status"] == "SUCCESS"
     assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/{entity.entity_id}"
@@ -172,24 +172,24 @@ class TestCreate:
 
 class TestUpdate:
     def test_contract_update_read(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Answer
+        self, handlers: Handlers, entity: Entity, created: str, updated: Response
     ) -> None:
         assert updated["PhysicalResourceId"] == created
         declared(handlers, updated, entity, "new@example.com")
 
     def test_contract_update_list(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Answer
+        self, handlers: Handlers, entity: Entity, created: str, updated: Response
     ) -> None:
         assert updated["PhysicalResourceId"] == created
         assert handlers.list() == {entity.entity_id}
 
     def test_an_update_delivered_twice_is_one(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Answer
+        self, handlers: Handlers, entity: Entity, created: str, updated: Response
     ) -> None:
         declared(handlers, handlers.update(created, "new@example.com"), entity, "new@example.com")
 
     def test_delete_after_an_update_disables(
-        self, handlers: Handlers, created: str, updated: Answer
+        self, handlers: Handlers, created: str, updated: Response
     ) -> None:
         assert handlers.delete(created)["Status"] == "SUCCESS"
         assert handlers.read() == ("DISABLED", None)
@@ -200,7 +200,7 @@ class TestUpdate:
         declared(handlers, answer, entity, handlers.address)
 
     def test_contract_update_create_only_property(
-        self, world: World, handlers: Handlers, entity: Entity, created: str
+        self, world: FunctionHarness, handlers: Handlers, entity: Entity, created: str
     ) -> None:
         """A registry type fails with NotUpdatable; here another entity is a replacement."""
         world.stack.resources["Alice"] = (created, "UPDATE_IN_PROGRESS")
@@ -214,7 +214,7 @@ class TestUpdate:
         assert handlers.list() == {world.bob.entity_id}
 
     def test_contract_update_non_existent_resource(
-        self, world: World, handlers: Handlers, entity: Entity
+        self, world: FunctionHarness, handlers: Handlers, entity: Entity
     ) -> None:
         """What does not exist in WorkMail cannot be made so: the entity, not its registration."""
         entity.visible_from = world.now + 10_000
@@ -253,7 +253,12 @@ class TestDelete:
 
     @pytest.mark.parametrize("request_type", ["create", "update"])
     def test_create_or_update_within_a_month_of_the_delete_brings_the_mail_back(
-        self, world: World, handlers: Handlers, entity: Entity, deleted: str, request_type: str
+        self,
+        world: FunctionHarness,
+        handlers: Handlers,
+        entity: Entity,
+        deleted: str,
+        request_type: str,
     ) -> None:
         before = replace(entity.mailbox) if entity.mailbox else None
         world.pass_time(29 * 24 * 3600)

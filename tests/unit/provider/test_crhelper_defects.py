@@ -22,12 +22,12 @@ import pytest
 from crhelper import CfnResource
 
 from local_aws.certificate import Certificate, create_certificate
-from tests.unit.provider.lambda_fakes import SECRET, Context, cloudformation, event, tls
+from tests.support.lambda_fakes import SECRET, Context, cloudformation, event, tls
 from workmail_provider import answer, connection, handler
-from workmail_provider.answer import LambdaContext
-from workmail_provider.invocation import Invocation, Outcome
-from workmail_provider.protocol import CustomResource
-from workmail_provider.waiting import Clock
+from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.cloudformation.request import Invocation, Outcome
+from workmail_provider.cloudformation.response import LambdaContext
+from workmail_provider.retry import Clock
 
 Work = Callable[[], Outcome]
 Function = Callable[[dict[str, Any], LambdaContext], None]

@@ -20,7 +20,7 @@ def test_the_table_of_what_is_waited_for_has_all_budgets() -> None:
         for match in _ROW.finditer(LIFECYCLE.read_text(encoding="utf-8"))
     }
     assert told == {
-        budget.name: (budget.seconds, budget.first_pause, budget.longest_pause)
+        budget.name: (budget.seconds, budget.first_backoff, budget.longest_backoff)
         for budget in vars(budgets).values()
         if isinstance(budget, Budget)
     }

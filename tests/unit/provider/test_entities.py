@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Drop, Failure, User
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import OTHER_ORGANIZATION_ID, World
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.harness import OTHER_ORGANIZATION_ID, FunctionHarness
+from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 USER = "Custom::WorkMailUser"
 GROUP = "Custom::WorkMailGroup"
@@ -25,7 +25,7 @@ DORA = {"DisplayName": "Dora", "HiddenFromGlobalAddressList": "true", "JobTitle"
 every_kind = pytest.mark.parametrize("kind", [USER, GROUP, RESOURCE])
 
 
-class Directory(World):
+class Directory(FunctionHarness):
     """An organization in which dora, the sales group and the beamer are not there yet."""
 
     def __init__(self) -> None:

@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Entity, Failure
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID, SECRET
-from tests.unit.provider.world import World, client_error
-from workmail_provider.export_job import ExportJob, ExportState, last_of, to_join, young_enough
-from workmail_provider.lifecycle import Destination
+from tests.support.harness import FunctionHarness, client_error
+from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
+from workmail_provider.rules.exports import (
+    ExportDestination,
+    ExportJob,
+    ExportState,
+    last_of,
+    to_join,
+    young_enough,
+)
 
 BUCKET = "mail-archive"
 EXPORT = {
@@ -27,7 +33,7 @@ MINUTE = 60.0
 HOUR = 60 * MINUTE
 
 
-class SnapshotWorld(World):
+class SnapshotWorld(FunctionHarness):
     """Alice and the room are enabled since long, and registered with SNAPSHOT."""
 
     def __init__(self) -> None:
@@ -321,13 +327,13 @@ class TestChoosingAJob:
     NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
     def test_a_request_knows_its_own_job_whatever_became_of_it(self) -> None:
-        destination = Destination("role", "key", BUCKET, "workmail", timedelta(0))
+        destination = ExportDestination("role", "key", BUCKET, "workmail", timedelta(0))
         failed = a_job(state=ExportState.FAILED, description="mine")
         assert to_join([a_job(), failed], "alice", destination, "mine") is failed
         assert to_join([a_job()], "alice", destination, "mine") is None
 
     def test_the_newest_that_was_completed_stands_for_a_new_one(self) -> None:
-        destination = Destination("role", "key", BUCKET, "workmail", timedelta(hours=24))
+        destination = ExportDestination("role", "key", BUCKET, "workmail", timedelta(hours=24))
         cancelled = a_job(state=ExportState.CANCELLED)
         older = a_job(ended_at=self.NOW - timedelta(hours=3))
         newer = a_job(ended_at=self.NOW - timedelta(hours=2))

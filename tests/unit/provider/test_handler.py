@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.provider.lambda_fakes import Mailbox, cloudformation, event
+from tests.support.lambda_fakes import Mailbox, cloudformation, event
 
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workmail_provider.budgets import STATE_CHANGED, THROTTLING_EASED, Budget
-from workmail_provider.errors import Failure, Unsettled
-from workmail_provider.waiting import Clock, Pace, Patience
+from workmail_provider.errors import NotReady
+from workmail_provider.retry import Clock, Retry, ThrottleDelay
 
 
 class Process:
@@ -15,17 +15,17 @@ class Process:
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
-        self.pace = Pace()
+        self.pace = ThrottleDelay()
 
     def serve(self, *unsettled: Budget, seconds: float = 600.0) -> None:
         outcomes = list(unsettled)
 
         def step() -> None:
             if outcomes:
-                raise Unsettled(outcomes.pop(0), "not yet")
+                raise NotReady(outcomes.pop(0), "not yet")
 
         clock = Clock(now=lambda: self.now, sleep=self._sleep, jitter=lambda: 1.0)
-        Patience(self.now + seconds, clock, self.pace).persist(step)
+        Retry(self.now + seconds, clock, self.pace).call(step)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -37,7 +37,7 @@ def test_a_process_that_was_never_throttled_does_not_wait() -> None:
     process.serve()
     process.serve(STATE_CHANGED)
     process.serve()
-    assert process.slept == [STATE_CHANGED.first_pause]
+    assert process.slept == [STATE_CHANGED.first_backoff]
 
 
 def test_a_throttled_process_begins_its_next_request_later() -> None:
@@ -77,6 +77,6 @@ def test_the_pace_never_waits_beyond_the_deadline() -> None:
     for _ in range(8):
         process.serve(THROTTLING_EASED)
     began = process.now
-    with pytest.raises(Failure, match="time ran out"):
+    with pytest.raises(RequestFailed, match="ran out of time"):
         process.serve(seconds=2)
     assert process.now - began == pytest.approx(2)

@@ -8,37 +8,37 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Drop, Failure
-from tests.unit.provider.lambda_fakes import ORGANIZATION_ID
-from tests.unit.provider.world import OTHER_ORGANIZATION_ID, Stack, World, client_error
-from workmail_provider.answer import NEVER_CREATED
+from tests.support.harness import OTHER_ORGANIZATION_ID, FunctionHarness, Stack, client_error
+from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> FunctionHarness:
+    return FunctionHarness()
 
 
-def states(world: World) -> dict[str, str]:
+def states(world: FunctionHarness) -> dict[str, str]:
     return {entity.name: entity.state for entity in world.organization.entities.values()}
 
 
 class TestIdentity:
     @pytest.mark.parametrize("written", ["alice", "ALICE", "id"])
     def test_an_entity_has_one_physical_id_whichever_way_it_is_written(
-        self, world: World, written: str
+        self, world: FunctionHarness, written: str
     ) -> None:
         entity_id = world.alice.entity_id if written == "id" else written
         answer = world.send("Create", EntityId=entity_id)
         assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/{world.alice.entity_id}"
 
-    def test_a_name_rewritten_as_an_id_changes_nothing(self, world: World) -> None:
+    def test_a_name_rewritten_as_an_id_changes_nothing(self, world: FunctionHarness) -> None:
         own = world.send("Create")["PhysicalResourceId"]
         world.workmail.calls.clear()
         answer = world.send("Update", own, EntityId=world.alice.entity_id)
         assert answer["PhysicalResourceId"] == own
         assert world.operations == ["DescribeUser"]
 
-    def test_another_organization_is_another_registration(self, world: World) -> None:
+    def test_another_organization_is_another_registration(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         own = world.registration_id(world.alice)
         answer = world.send(
@@ -60,7 +60,7 @@ class TestIdentity:
         ],
     )
     def test_users_groups_and_resources_can_be_registered(
-        self, world: World, name: str, email: str, entity_type: str
+        self, world: FunctionHarness, name: str, email: str, entity_type: str
     ) -> None:
         answer = world.send("Create", EntityId=name, Email=email)
         entity = world.organization.entity(name)
@@ -74,20 +74,22 @@ class TestIdentity:
 
 
 class TestConverging:
-    def test_a_disabled_entity_is_registered_and_read_until_enabled(self, world: World) -> None:
+    def test_a_disabled_entity_is_registered_and_read_until_enabled(
+        self, world: FunctionHarness
+    ) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=30)
         assert world.send("Create")["Status"] == "SUCCESS"
         assert world.operations.count("RegisterToWorkMail") == 1
         assert world.operations[:2] == ["DescribeUser", "RegisterToWorkMail"]
         assert world.operations.count("DescribeUser") > 3
 
-    def test_the_least_calls_enable_a_user(self, world: World) -> None:
+    def test_the_least_calls_enable_a_user(self, world: FunctionHarness) -> None:
         world.send("Create")
         assert world.operations == ["DescribeUser", "RegisterToWorkMail", "DescribeUser"]
 
     @pytest.mark.parametrize("email", ["alice@example.com", "Alice@Example.COM"])
     def test_an_enabled_entity_with_the_address_is_left_as_it_is(
-        self, world: World, email: str
+        self, world: FunctionHarness, email: str
     ) -> None:
         world.enable("alice", "alice@example.com")
         answer = world.send("Create", Email=email)
@@ -97,7 +99,7 @@ class TestConverging:
 
     @pytest.mark.parametrize("request_type", ["Create", "Update"])
     def test_another_address_becomes_primary_and_the_old_one_an_alias(
-        self, world: World, request_type: str
+        self, world: FunctionHarness, request_type: str
     ) -> None:
         world.enable("alice", "old@example.com")
         own = None if request_type == "Create" else world.registration_id(world.alice)
@@ -106,14 +108,16 @@ class TestConverging:
         assert world.alice.aliases == ["old@example.com"]
         assert world.operations == ["DescribeUser", "UpdatePrimaryEmailAddress"]
 
-    def test_an_address_that_is_an_alias_already_changes_places(self, world: World) -> None:
+    def test_an_address_that_is_an_alias_already_changes_places(
+        self, world: FunctionHarness
+    ) -> None:
         world.enable("alice", "alice@example.com")
         own = world.registration_id(world.alice)
         world.send("Update", own, Email="new@example.com")
         assert world.send("Update", own)["Status"] == "SUCCESS"
         assert world.alice.aliases == ["new@example.com"]
 
-    def test_a_deleted_entity_is_an_error_at_once(self, world: World) -> None:
+    def test_a_deleted_entity_is_an_error_at_once(self, world: FunctionHarness) -> None:
         world.alice.delete()
         began = world.now
         answer = world.send("Create", EntityId=world.alice.entity_id)
@@ -121,12 +125,14 @@ class TestConverging:
         assert "is deleted from organization" in answer["Reason"]
         assert world.now == began
 
-    def test_an_entity_that_appears_late_is_waited_for(self, world: World) -> None:
+    def test_an_entity_that_appears_late_is_waited_for(self, world: FunctionHarness) -> None:
         world.alice.visible_from = world.now + 60
         assert world.send("Create")["Status"] == "SUCCESS"
         assert 60 <= world.now - world.alice.visible_from + 60 < 70
 
-    def test_an_entity_that_never_appears_is_named_after_two_minutes(self, world: World) -> None:
+    def test_an_entity_that_never_appears_is_named_after_two_minutes(
+        self, world: FunctionHarness
+    ) -> None:
         began = world.now
         answer = world.send("Create", EntityId="nobody")
         assert answer["Reason"].startswith(
@@ -136,25 +142,25 @@ class TestConverging:
         assert world.now - began == pytest.approx(120)
         assert answer["PhysicalResourceId"] == NEVER_CREATED
 
-    def test_a_domain_that_is_verified_late_is_waited_for(self, world: World) -> None:
+    def test_a_domain_that_is_verified_late_is_waited_for(self, world: FunctionHarness) -> None:
         world.organization.domain("example.com").verified_at = world.now + 60
         assert world.send("Create")["Status"] == "SUCCESS"
 
     @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
     def test_a_directory_that_a_read_cannot_reach_is_waited_for(
-        self, world: World, request_type: str
+        self, world: FunctionHarness, request_type: str
     ) -> None:
         world.workmail.faults.add("DescribeUser", Failure("DirectoryUnavailableException"), times=9)
         own = None if request_type == "Create" else world.registration_id(world.alice)
         assert world.send(request_type, own)["Status"] == "SUCCESS"
 
-    def test_old_properties_are_not_looked_at(self, world: World) -> None:
+    def test_old_properties_are_not_looked_at(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         answer = world.send("Update", world.registration_id(world.alice))
         assert "OldResourceProperties" not in str(answer)
         assert world.operations == ["DescribeUser"]
 
-    def test_a_repeated_create_changes_nothing(self, world: World) -> None:
+    def test_a_repeated_create_changes_nothing(self, world: FunctionHarness) -> None:
         first = world.send("Create")
         world.workmail.calls.clear()
         assert world.send("Create") == first
@@ -162,14 +168,16 @@ class TestConverging:
 
     @pytest.mark.parametrize("after_work", [False, True])
     def test_a_register_without_an_answer_is_looked_after(
-        self, world: World, after_work: bool
+        self, world: FunctionHarness, after_work: bool
     ) -> None:
         world.workmail.faults.add("RegisterToWorkMail", Drop(after_work=after_work))
         assert world.send("Create")["Status"] == "SUCCESS"
         assert world.operations.count("RegisterToWorkMail") == (1 if after_work else 2)
 
     @pytest.mark.parametrize("same", [True, False])
-    def test_either_answer_for_an_enabled_entity_converges(self, world: World, same: bool) -> None:
+    def test_either_answer_for_an_enabled_entity_converges(
+        self, world: FunctionHarness, same: bool
+    ) -> None:
         """Reads lag behind: the entity reads DISABLED though it is enabled already."""
         world.workmail.behaviour = Behaviour(
             settle_delay=30,
@@ -180,11 +188,11 @@ class TestConverging:
         assert world.send("Create")["Status"] == "SUCCESS"
         assert world.alice.registration.email == "alice@example.com"
 
-    def test_throttling_is_waited_out(self, world: World) -> None:
+    def test_throttling_is_waited_out(self, world: FunctionHarness) -> None:
         world.workmail.faults.add(None, Failure("ThrottlingException"), times=12)
         assert world.send("Create")["Status"] == "SUCCESS"
 
-    def test_a_region_given_is_the_region_asked(self, world: World) -> None:
+    def test_a_region_given_is_the_region_asked(self, world: FunctionHarness) -> None:
         world.organization.region = "eu-west-1"
         assert world.send("Create", OrganizationRegion="eu-west-1")["Status"] == "SUCCESS"
         reason = world.send("Create")["Reason"]
@@ -192,31 +200,33 @@ class TestConverging:
 
 
 class TestAdopting:
-    def test_what_somebody_else_enabled_is_refused(self, world: World) -> None:
+    def test_what_somebody_else_enabled_is_refused(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         answer = world.send("Create", AdoptExisting="false")
         assert "enabled already, not by this stack" in answer["Reason"]
         assert answer["PhysicalResourceId"] == NEVER_CREATED
         assert set(world.operations) == {"DescribeUser"}
 
-    def test_a_retried_create_is_not_somebody_else(self, world: World) -> None:
+    def test_a_retried_create_is_not_somebody_else(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com", ago=30)  # the operation began 60 s ago
         assert world.send("Create", AdoptExisting="false")["Status"] == "SUCCESS"
 
-    def test_a_renamed_logical_id_is_not_somebody_else(self, world: World) -> None:
+    def test_a_renamed_logical_id_is_not_somebody_else(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         own = world.registration_id(world.alice)
         world.stack.resources = {"Alice": (own, "UPDATE_COMPLETE"), "Renamed": ("", "CREATE")}
         answer = world.send("Create", logical_id="Renamed", AdoptExisting="false")
         assert answer["Status"] == "SUCCESS"
 
-    def test_an_update_of_its_own_entity_is_not_somebody_else(self, world: World) -> None:
+    def test_an_update_of_its_own_entity_is_not_somebody_else(self, world: FunctionHarness) -> None:
         world.enable("alice", "old@example.com")
         own = world.registration_id(world.alice)
         assert world.send("Update", own, AdoptExisting="false")["Status"] == "SUCCESS"
         assert world.stack_calls == []
 
-    def test_an_update_that_moves_to_somebody_elses_entity_is_refused(self, world: World) -> None:
+    def test_an_update_that_moves_to_somebody_elses_entity_is_refused(
+        self, world: FunctionHarness
+    ) -> None:
         world.enable("bob", "bob@example.com")
         own = world.registration_id(world.alice)
         answer = world.send("Update", own, EntityId="bob", AdoptExisting="false")
@@ -224,26 +234,30 @@ class TestAdopting:
         assert answer["PhysicalResourceId"] == own
 
     def test_a_replacement_that_is_rolled_back_takes_its_first_entity_again(
-        self, world: World
+        self, world: FunctionHarness
     ) -> None:
         world.enable("alice", "alice@example.com")
         world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
         answer = world.send("Update", world.registration_id(world.bob), AdoptExisting="false")
         assert answer["PhysicalResourceId"] == world.registration_id(world.alice)
 
-    def test_what_this_invocation_enabled_is_not_somebody_elses(self, world: World) -> None:
+    def test_what_this_invocation_enabled_is_not_somebody_elses(
+        self, world: FunctionHarness
+    ) -> None:
         assert world.send("Create", AdoptExisting="false")["Status"] == "SUCCESS"
         assert world.stack_calls == []
 
 
 class TestFailing:
-    def test_a_create_that_asked_answers_with_the_canonical_id(self, world: World) -> None:
+    def test_a_create_that_asked_answers_with_the_canonical_id(
+        self, world: FunctionHarness
+    ) -> None:
         world.enable("bob", "alice@example.com")
         answer = world.send("Create")
         assert answer["Status"] == "FAILED"
         assert answer["PhysicalResourceId"] == world.registration_id(world.alice)
 
-    def test_a_failed_update_leaves_no_stranger_enabled(self, world: World) -> None:
+    def test_a_failed_update_leaves_no_stranger_enabled(self, world: FunctionHarness) -> None:
         world.enable("alice", "alice@example.com")
         own = world.registration_id(world.alice)
         world.workmail.behaviour = Behaviour(settle_delay=1000)
@@ -260,7 +274,7 @@ class TestFailing:
     @pytest.mark.parametrize("fails", [True, False])
     @pytest.mark.parametrize("after_work", [True, False])
     def test_a_stranger_that_may_be_enabled_is_disabled(
-        self, world: World, after_work: bool, fails: bool
+        self, world: FunctionHarness, after_work: bool, fails: bool
     ) -> None:
         world.enable("alice", "alice@example.com")
         world.workmail.behaviour = Behaviour(deregister_disabled_fails=fails, settle_delay=1000)
@@ -272,7 +286,7 @@ class TestFailing:
         assert "stays enabled" not in answer["Reason"]
 
     def test_a_stranger_that_is_just_being_enabled_is_disabled_a_moment_later(
-        self, world: World
+        self, world: FunctionHarness
     ) -> None:
         world.enable("alice", "alice@example.com")
         world.workmail.behaviour = Behaviour(settle_delay=1000)
@@ -283,7 +297,7 @@ class TestFailing:
         assert states(world)["bob"] == "DISABLED"
 
     def test_a_stranger_is_disabled_after_a_crash_in_the_middle_of_registering(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: FunctionHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.enable("alice", "alice@example.com")
         perform = world.workmail.perform
@@ -302,7 +316,7 @@ class TestFailing:
 
     @pytest.mark.parametrize("ago", [10, 1])
     def test_a_stranger_whose_enabling_did_not_show_yet_stays_enabled(
-        self, world: World, ago: float
+        self, world: FunctionHarness, ago: float
     ) -> None:
         """Somebody has just enabled it under another address; Register changes nothing then."""
         world.workmail.behaviour = Behaviour(settle_delay=40)
@@ -315,7 +329,9 @@ class TestFailing:
         assert "may not call workmail:UpdatePrimaryEmailAddress" in answer["Reason"]
         assert states(world)["bob"] == "ENABLED"
 
-    def test_nor_does_one_whose_date_tells_that_it_was_enabled_sooner(self, world: World) -> None:
+    def test_nor_does_one_whose_date_tells_that_it_was_enabled_sooner(
+        self, world: FunctionHarness
+    ) -> None:
         """The same under the declared address."""
         world.workmail.behaviour = Behaviour(settle_delay=40)
         world.enable("bob", "bob@example.com", ago=10)
@@ -326,7 +342,9 @@ class TestFailing:
         assert world.workmail.calls.of("RegisterToWorkMail")
         assert states(world)["bob"] == "ENABLED"
 
-    def test_a_stranger_that_had_been_enabled_before_is_disabled_again(self, world: World) -> None:
+    def test_a_stranger_that_had_been_enabled_before_is_disabled_again(
+        self, world: FunctionHarness
+    ) -> None:
         """Its date may be left from then, until that of now shows."""
         world.workmail.behaviour = Behaviour(enabled_date_remains=True)
         world.enable("bob", "bob@example.com")
@@ -338,7 +356,7 @@ class TestFailing:
         assert states(world)["bob"] == "DISABLED"
 
     def test_a_stranger_whose_date_does_not_show_is_disabled(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: FunctionHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         enable = world.bob.enable
 
@@ -354,7 +372,7 @@ class TestFailing:
 
     @pytest.mark.parametrize("behind", [0, 1])
     def test_a_stranger_that_was_enabled_a_moment_ago_is_disabled(
-        self, world: World, behind: float
+        self, world: FunctionHarness, behind: float
     ) -> None:
         """Also by a WorkMail whose clock is behind the function's."""
         world.workmail.clock = lambda: world.now - behind
@@ -364,7 +382,7 @@ class TestFailing:
         world.send("Update", own, EntityId="bob", Email="bob@example.com", Aliases=[])
         assert states(world)["bob"] == "DISABLED"
 
-    def test_a_stranger_that_cannot_be_disabled_is_named(self, world: World) -> None:
+    def test_a_stranger_that_cannot_be_disabled_is_named(self, world: FunctionHarness) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=1000)
         world.workmail.faults.add(
             "DeregisterFromWorkMail", Failure("AccessDeniedException"), times=None
@@ -376,7 +394,7 @@ class TestFailing:
             "hand: "
         )
 
-    def test_a_failed_update_never_disables_its_own_entity(self, world: World) -> None:
+    def test_a_failed_update_never_disables_its_own_entity(self, world: FunctionHarness) -> None:
         """Its own entity was disabled by hand, and registering it again does not settle."""
         world.workmail.behaviour = Behaviour(settle_delay=1000)
         answer = world.send("Update", world.registration_id(world.alice))
@@ -384,7 +402,7 @@ class TestFailing:
         assert "DeregisterFromWorkMail" not in world.operations
         assert states(world)["alice"] == "ENABLED"
 
-    def test_a_stranger_that_was_enabled_before_stays_so(self, world: World) -> None:
+    def test_a_stranger_that_was_enabled_before_stays_so(self, world: FunctionHarness) -> None:
         world.enable("bob", "old@example.com")
         world.enable("alice", "bob@example.com")
         own = world.registration_id(world.alice)
@@ -395,7 +413,7 @@ class TestFailing:
 
 class TestDeleting:
     @pytest.fixture
-    def own(self, world: World) -> str:
+    def own(self, world: FunctionHarness) -> str:
         world.enable("alice", "alice@example.com")
         world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
         own = world.registration_id(world.alice)
@@ -403,14 +421,14 @@ class TestDeleting:
         return own
 
     def test_a_removed_registration_is_deregistered_with_the_canonical_id(
-        self, world: World, own: str
+        self, world: FunctionHarness, own: str
     ) -> None:
         assert world.send("Delete", own)["PhysicalResourceId"] == own
         assert world.alice.state == "DISABLED"
         (call,) = world.workmail.calls.of("DeregisterFromWorkMail")
         assert call.parameters["EntityId"] == world.alice.entity_id
 
-    def test_it_is_read_until_disabled(self, world: World, own: str) -> None:
+    def test_it_is_read_until_disabled(self, world: FunctionHarness, own: str) -> None:
         world.workmail.behaviour = Behaviour(settle_delay=30)
         began = world.now
         assert world.send("Delete", own)["Status"] == "SUCCESS"
@@ -421,26 +439,30 @@ class TestDeleting:
         "foreign", ["Mail-Alice-1ABCDEFGHIJKL", "Mail_Alice_1A2B3C4D", NEVER_CREATED, "m-1/alice"]
     )
     def test_an_id_that_is_not_ours_is_passed_over(
-        self, world: World, own: str, foreign: str, capsys: pytest.CaptureFixture[str]
+        self, world: FunctionHarness, own: str, foreign: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         answer = world.send("Delete", foreign)
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", foreign)
         assert world.operations == world.stack_calls == []
         assert "not the id of a registration" in capsys.readouterr().out
 
-    def test_bad_properties_do_not_keep_a_delete_from_passing_over(self, world: World) -> None:
+    def test_bad_properties_do_not_keep_a_delete_from_passing_over(
+        self, world: FunctionHarness
+    ) -> None:
         assert world.send("Delete", NEVER_CREATED, AdoptExisting="?", EntityId="")["Status"] == (
             "SUCCESS"
         )
 
     @pytest.mark.parametrize("vanishes", [True, False])
-    def test_a_deleted_entity_is_done(self, world: World, own: str, vanishes: bool) -> None:
+    def test_a_deleted_entity_is_done(
+        self, world: FunctionHarness, own: str, vanishes: bool
+    ) -> None:
         world.alice.delete()
         world.workmail.behaviour = Behaviour(deleted_entity_vanishes=vanishes)
         assert world.send("Delete", own)["Status"] == "SUCCESS"
         assert "DeregisterFromWorkMail" not in world.operations
 
-    def test_a_disabled_entity_is_done(self, world: World, own: str) -> None:
+    def test_a_disabled_entity_is_done(self, world: FunctionHarness, own: str) -> None:
         world.send("Delete", own)
         world.workmail.calls.clear()
         world.stack_calls.clear()
@@ -448,24 +470,28 @@ class TestDeleting:
         assert world.operations == ["DescribeUser"]
         assert world.stack_calls == []
 
-    def test_an_entity_that_is_gone_is_done(self, world: World, own: str) -> None:
+    def test_an_entity_that_is_gone_is_done(self, world: FunctionHarness, own: str) -> None:
         world.organization.entities.clear()
         assert world.send("Delete", own)["Status"] == "SUCCESS"
 
-    def test_a_deleted_organization_is_done(self, world: World, own: str) -> None:
+    def test_a_deleted_organization_is_done(self, world: FunctionHarness, own: str) -> None:
         world.organization.deleted = True
         assert world.send("Delete", own)["Status"] == "SUCCESS"
 
-    def test_an_organization_that_does_not_exist_is_done(self, world: World, own: str) -> None:
+    def test_an_organization_that_does_not_exist_is_done(
+        self, world: FunctionHarness, own: str
+    ) -> None:
         world.workmail.reset()
         assert world.send("Delete", own)["Status"] == "SUCCESS"
 
-    def test_an_organization_that_is_not_active_yet_fails(self, world: World, own: str) -> None:
+    def test_an_organization_that_is_not_active_yet_fails(
+        self, world: FunctionHarness, own: str
+    ) -> None:
         world.organization.active_at = world.now + 10_000
         assert "is not active (state Requested)" in world.send("Delete", own)["Reason"]
 
     def test_the_delete_of_the_whole_stack_asks_for_its_status_only(
-        self, world: World, own: str
+        self, world: FunctionHarness, own: str
     ) -> None:
         world.stack.status = "DELETE_IN_PROGRESS"
         world.stack.resources["Other"] = (own, "CREATE_COMPLETE")
@@ -477,7 +503,7 @@ class TestDeleting:
         "status", ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_IN_PROGRESS"]
     )
     def test_renaming_a_construct_keeps_the_mailbox(
-        self, world: World, own: str, status: str
+        self, world: FunctionHarness, own: str, status: str
     ) -> None:
         world.stack.status = status
         for n in range(5):  # on a later page
@@ -488,7 +514,7 @@ class TestDeleting:
 
     @pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
     def test_a_resource_that_leaves_too_does_not_take_over(
-        self, world: World, own: str, status: str
+        self, world: FunctionHarness, own: str, status: str
     ) -> None:
         world.stack.resources["Renamed"] = (own, status)
         world.send("Delete", own)
@@ -504,7 +530,7 @@ class TestDeleting:
     )
     @pytest.mark.parametrize(("ago", "state"), [(3600, "ENABLED"), (30, "DISABLED")])
     def test_a_rollback_leaves_enabled_what_it_found_enabled(
-        self, world: World, status: str, ago: float, state: str
+        self, world: FunctionHarness, status: str, ago: float, state: str
     ) -> None:
         world.enable("alice", "alice@example.com", ago=ago)
         world.stack.status = status
@@ -512,14 +538,16 @@ class TestDeleting:
         assert world.alice.state == state
 
     def test_the_operation_of_a_stack_never_updated_began_with_its_creation(
-        self, world: World
+        self, world: FunctionHarness
     ) -> None:
         world.enable("alice", "alice@example.com", ago=30)
         world.stack = Stack("ROLLBACK_IN_PROGRESS", creation_time=world.now - 60)
         world.send("Delete", world.registration_id(world.alice))
         assert world.alice.state == "DISABLED"
 
-    def test_a_missing_enabled_date_counts_as_before(self, world: World, own: str) -> None:
+    def test_a_missing_enabled_date_counts_as_before(
+        self, world: FunctionHarness, own: str
+    ) -> None:
         world.stack.status = "ROLLBACK_IN_PROGRESS"
         was = world.alice.registration
         world.alice.registration = type(was)(was.state, was.email, None)
@@ -529,7 +557,7 @@ class TestDeleting:
     @pytest.mark.parametrize("own_status", ["DELETE_IN_PROGRESS", "CREATE_COMPLETE"])
     @pytest.mark.parametrize(("ago", "state"), [(3600, "ENABLED"), (30, "DISABLED")])
     def test_a_nested_stack_rolls_back_with_its_root(
-        self, world: World, own_status: str, ago: float, state: str
+        self, world: FunctionHarness, own_status: str, ago: float, state: str
     ) -> None:
         world.enable("alice", "alice@example.com", ago=ago)
         root = Stack("ROLLBACK_IN_PROGRESS", creation_time=world.now - 60)
@@ -539,7 +567,7 @@ class TestDeleting:
 
     @pytest.mark.parametrize("own_status", ["DELETE_IN_PROGRESS", "CREATE_COMPLETE"])
     def test_a_nested_stack_that_its_root_removes_is_deregistered(
-        self, world: World, own: str, own_status: str
+        self, world: FunctionHarness, own: str, own_status: str
     ) -> None:
         root = Stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", world.now - 3600, world.now - 60)
         world.stack = Stack(own_status, creation_time=world.now - 3500, root=root)
@@ -547,7 +575,7 @@ class TestDeleting:
         assert world.alice.state == "DISABLED"
 
     def test_a_nested_stack_that_is_gone_is_not_moved_by_its_root(
-        self, world: World, own: str
+        self, world: FunctionHarness, own: str
     ) -> None:
         root = Stack("UPDATE_IN_PROGRESS", world.now - 3600, world.now - 60)
         world.stack = Stack("DELETE_COMPLETE", creation_time=world.now - 3500, root=root)
@@ -556,13 +584,15 @@ class TestDeleting:
 
     @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_COMPLETE", "ROLLBACK_COMPLETE"])
     def test_a_delete_that_nobody_waits_for_touches_nothing(
-        self, world: World, own: str, status: str
+        self, world: FunctionHarness, own: str, status: str
     ) -> None:
         world.stack.status = status
         assert world.send("Delete", own)["Status"] == "SUCCESS"
         assert world.alice.state == "ENABLED"
 
-    def test_a_stack_that_cannot_be_read_fails_the_delete(self, world: World, own: str) -> None:
+    def test_a_stack_that_cannot_be_read_fails_the_delete(
+        self, world: FunctionHarness, own: str
+    ) -> None:
         world.stack_errors.append(client_error("DescribeStacks", "ValidationError", "no stack"))
         answer = world.send("Delete", own)
         assert answer["Status"] == "FAILED"
@@ -572,7 +602,9 @@ class TestDeleting:
         )
         assert world.alice.state == "ENABLED"
 
-    def test_a_stack_that_may_not_be_read_fails_the_delete(self, world: World, own: str) -> None:
+    def test_a_stack_that_may_not_be_read_fails_the_delete(
+        self, world: FunctionHarness, own: str
+    ) -> None:
         world.stack_errors += [
             client_error("DescribeStacks", "AccessDenied", "not authorized", 403)
         ] * 1000
@@ -583,7 +615,7 @@ class TestDeleting:
     @pytest.mark.parametrize("fails", [True, False])
     @pytest.mark.parametrize("after_work", [False, True])
     def test_a_deregister_without_an_answer_is_looked_after(
-        self, world: World, own: str, after_work: bool, fails: bool
+        self, world: FunctionHarness, own: str, after_work: bool, fails: bool
     ) -> None:
         world.workmail.behaviour = Behaviour(deregister_disabled_fails=fails, settle_delay=5)
         world.workmail.faults.add("DeregisterFromWorkMail", Drop(after_work=after_work))
@@ -591,7 +623,7 @@ class TestDeleting:
         assert world.alice.state == "DISABLED"
 
     def test_two_registrations_that_swap_their_entities_are_handed_over(
-        self, world: World, own: str
+        self, world: FunctionHarness, own: str
     ) -> None:
         world.enable("bob", "bob@example.com")
         others = world.registration_id(world.bob)
@@ -623,7 +655,7 @@ class TestBadProperties:
         ],
     )
     def test_a_bad_property_fails_before_anything_is_asked(
-        self, world: World, properties: dict[str, Any], said: str
+        self, world: FunctionHarness, properties: dict[str, Any], said: str
     ) -> None:
         answer = world.send("Create", **properties)
         assert said in answer["Reason"]
@@ -653,7 +685,9 @@ class TestSentences:
             ("SurprisingException", "SurprisingException: This error was ordered by a test."),
         ],
     )
-    def test_each_exception_has_its_sentence(self, world: World, code: str, said: str) -> None:
+    def test_each_exception_has_its_sentence(
+        self, world: FunctionHarness, code: str, said: str
+    ) -> None:
         world.workmail.faults.add("RegisterToWorkMail", Failure(code), times=None)
         answer = world.send("Create")
         assert answer["Status"] == "FAILED"
@@ -672,21 +706,23 @@ class TestSentences:
         ],
     )
     def test_each_exception_of_a_read_has_its_sentence(
-        self, world: World, code: str, said: str
+        self, world: FunctionHarness, code: str, said: str
     ) -> None:
         world.workmail.faults.add("DescribeUser", Failure(code), times=None)
         answer = world.send("Create")
         assert said in answer["Reason"]
         assert answer["PhysicalResourceId"] == NEVER_CREATED
 
-    def test_who_holds_an_address_is_told(self, world: World) -> None:
+    def test_who_holds_an_address_is_told(self, world: FunctionHarness) -> None:
         world.enable("bob", "alice@example.com")
         assert world.send("Create")["Reason"].startswith(
             f"alice@example.com already belongs to user bob (id {world.bob.entity_id}): free that "
             "address or declare another"
         )
 
-    def test_an_address_in_use_is_told_though_its_holder_is_not(self, world: World) -> None:
+    def test_an_address_in_use_is_told_though_its_holder_is_not(
+        self, world: FunctionHarness
+    ) -> None:
         world.enable("bob", "alice@example.com")
         world.workmail.faults.add("DescribeEntity", Failure("EntityNotFoundException"), times=None)
         assert "already belongs to another entity" in world.send("Create")["Reason"]

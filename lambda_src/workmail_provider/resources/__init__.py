@@ -1,0 +1,1 @@
+"""The custom resource types, one module each: find, decide, act, wait."""

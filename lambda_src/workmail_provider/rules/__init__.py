@@ -1,0 +1,1 @@
+"""The decisions of the lifecycle contract. Nothing in here calls AWS."""

@@ -1,0 +1,1 @@
+"""The calls to Amazon WorkMail, with every error as a sentence."""

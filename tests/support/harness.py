@@ -1,0 +1,299 @@
+"""The function with a local WorkMail and a stack, in one process and in a time of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.model import ServiceModel
+
+from local_aws.workmail import NoAnswer, WorkMail, WorkMailError
+from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION, STACK_ID, event
+from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.resources.types import RESOURCE_TYPES
+from workmail_provider.retry import Clock
+
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
+OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
+ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
+
+
+@cache
+def service_model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("workmail")
+
+
+class WorkMailClient:
+    """A boto3 client of the local WorkMail, without HTTP."""
+
+    def __init__(self, workmail: WorkMail, region: str) -> None:
+        self._workmail = workmail
+        self.meta = SimpleNamespace(service_model=service_model(), region_name=region)
+
+    def __getattr__(self, method: str) -> Any:
+        operation = {
+            "register_to_work_mail": "RegisterToWorkMail",
+            "deregister_from_work_mail": "DeregisterFromWorkMail",
+        }.get(method, "".join(word.title() for word in method.split("_")))
+        return lambda **parameters: self._perform(operation, parameters)
+
+    def _perform(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._workmail.perform(operation, parameters, region=self.meta.region_name)
+        except WorkMailError as error:
+            raise client_error(operation, error.code, error.message, error.status) from error
+        except NoAnswer as error:
+            raise ConnectionClosedError(endpoint_url="http://workmail") from error
+
+
+def client_error(operation: str, code: str, message: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+                "HostId": "",
+            },
+        },
+        operation,
+    )
+
+
+@dataclass
+class Stack:
+    """A stack as CloudFormation describes it. Times are seconds since the epoch."""
+
+    status: str
+    creation_time: float
+    last_updated_time: float | None = None
+    root: Stack | None = None
+    deletion_time: float | None = None
+    # Logical id -> (physical id, status).
+    resources: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class CloudFormationClient:
+    """A boto3 client of a CloudFormation that knows one stack and its root, in pages of two."""
+
+    def __init__(self, stack: Stack, calls: list[str], errors: list[Exception]) -> None:
+        self._stack = stack
+        self._calls = calls
+        self._errors = errors
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        self._record("DescribeStacks")
+        stack: Stack | None = {STACK_ID: self._stack, ROOT_STACK_ID: self._stack.root}[StackName]
+        assert stack
+        described = {
+            "StackStatus": stack.status,
+            "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
+        }
+        if stack.last_updated_time is not None:
+            described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
+        if stack.deletion_time is not None:
+            described["DeletionTime"] = datetime.fromtimestamp(stack.deletion_time, UTC)
+        if stack.root:
+            described["RootId"] = ROOT_STACK_ID
+        return {"Stacks": [described]}
+
+    def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        assert StackName == STACK_ID
+        self._record("ListStackResources")
+        first = int(NextToken)
+        rows = [
+            {
+                "LogicalResourceId": logical_id,
+                "ResourceStatus": status,
+                **({"PhysicalResourceId": physical_id} if physical_id else {}),
+            }
+            for logical_id, (physical_id, status) in self._stack.resources.items()
+        ]
+        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
+        if first + 2 < len(rows):
+            page["NextToken"] = str(first + 2)
+        return page
+
+    def _record(self, operation: str) -> None:
+        self._calls.append(operation)
+        if self._errors:
+            raise self._errors.pop(0)
+
+
+class LambdaClient:
+    """A boto3 client of Lambda that keeps what the function invokes."""
+
+    def __init__(self, queue: list[dict[str, Any]], errors: list[Exception]) -> None:
+        self._queue = queue
+        self._errors = errors
+
+    def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
+        assert (FunctionName, InvocationType) == (FUNCTION_ARN, "Event")
+        if self._errors:
+            raise self._errors.pop(0)
+        self._queue.append(json.loads(Payload))
+        return {"StatusCode": 202}
+
+
+class SecretsManagerClient:
+    """A boto3 client of a Secrets Manager that holds these texts."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = secrets
+
+    def get_secret_value(self, SecretId: str) -> dict[str, Any]:
+        if SecretId not in self._secrets:
+            raise client_error("GetSecretValue", "ResourceNotFoundException", "no such secret")
+        return {"SecretString": self._secrets[SecretId]}
+
+
+@dataclass
+class HarnessContext:
+    """Lambda's context object in the world's time."""
+
+    world: FunctionHarness
+    ends_at: float
+    log_group_name: str = "provider-logs"
+    log_stream_name: str = "stream"
+    invoked_function_arn: str = FUNCTION_ARN
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self.ends_at - self.world.now) * 1000))
+
+
+class FunctionHarness:
+    """An organization with alice, bob, a group and a room, all disabled, and one stack."""
+
+    def __init__(self) -> None:
+        self.now = 1_750_000_000.0
+        self.workmail = WorkMail(clock=lambda: self.now)
+        self.organization = self.workmail.add_organization(
+            "acme", organization_id=ORGANIZATION_ID, domain="example.com"
+        )
+        self.alice = self.organization.add_user("alice")
+        self.bob = self.organization.add_user("bob")
+        self.team = self.organization.add_group("team")
+        self.room = self.organization.add_resource("board-room")
+        self.stack = Stack("UPDATE_IN_PROGRESS", self.now - 86400, self.now - 60)
+        self.stack_calls: list[str] = []
+        self.stack_errors: list[Exception] = []
+        self.bodies: list[bytes] = []
+        # What the function has invoked itself with and not been given yet, and what that meets.
+        self.queue: list[dict[str, Any]] = []
+        self.invoke_errors: list[Exception] = []
+        self.invocations = 0
+        self.secrets: dict[str, str] = {}
+        # What happens instead when the function sleeps for so many seconds.
+        self.on_sleep: Callable[[float], None] | None = None
+        self.provider = CustomResource(
+            RESOURCE_TYPES,
+            self._client,
+            Clock(
+                now=lambda: self.now,
+                sleep=self.pass_time,
+                jitter=lambda: 0.5,
+                utc_now=lambda: datetime.fromtimestamp(self.now, UTC),
+            ),
+            self._take_answer,
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        if self.on_sleep:
+            self.on_sleep(seconds)
+        else:
+            self.now += seconds
+
+    def enable(self, name: str, email: str, *, ago: float = 3600.0) -> None:
+        """Somebody enables an entity by hand, long before the stack operation or `ago` seconds."""
+        now, self.now = self.now, self.now - ago
+        self.workmail.perform(
+            "RegisterToWorkMail",
+            {"OrganizationId": ORGANIZATION_ID, "EntityId": name, "Email": email},
+        )
+        self.now = now
+        self.workmail.calls.clear()
+
+    def another_organization(self) -> str:
+        """The id of one more organization, which has an alice of its own."""
+        another = self.workmail.add_organization(
+            "other", organization_id=OTHER_ORGANIZATION_ID, domain="example.org"
+        )
+        another.add_user("alice")
+        return OTHER_ORGANIZATION_ID
+
+    def registration_id(self, entity: Any) -> str:
+        return f"{ORGANIZATION_ID}/{entity.entity_id}"
+
+    def send(
+        self,
+        request_type: str,
+        physical_id: str | None = None,
+        *,
+        seconds: float = 600.0,
+        **given: Any,
+    ) -> dict[str, Any]:
+        """Has one request done; the answer that CloudFormation got. See `request`."""
+        before = len(self.bodies)
+        self.queue.append(self.request(request_type, physical_id, **given))
+        while self.queue:
+            self.invoke(seconds)
+        assert len(self.bodies) == before + 1, "exactly one answer to each request"
+        answer: dict[str, Any] = json.loads(self.bodies[-1])
+        return answer
+
+    def request(
+        self,
+        request_type: str,
+        physical_id: str | None = None,
+        *,
+        logical_id: str = "Alice",
+        request_id: str = "request-1",
+        resource_type: str = REGISTRATION,
+        before: Mapping[str, Any] | None = None,
+        **properties: Any,
+    ) -> dict[str, Any]:
+        """One event of CloudFormation; `before` has the old properties of an Update."""
+        request = event(
+            request_type,
+            LogicalResourceId=logical_id,
+            PhysicalResourceId=physical_id,
+            RequestId=request_id,
+            ResourceType=resource_type,
+            OldResourceProperties=before,
+        )
+        registration = request["ResourceProperties"] if resource_type == REGISTRATION else {}
+        request["ResourceProperties"] = {**registration, **properties}
+        return request
+
+    def invoke(self, seconds: float) -> None:
+        """Gives the function the next event of the queue."""
+        self.invocations += 1
+        self.provider(self.queue.pop(0), HarnessContext(self, self.now + seconds))
+
+    @property
+    def operations(self) -> list[str]:
+        """The names of the WorkMail calls so far."""
+        return [call.operation for call in self.workmail.calls]
+
+    def _client(self, service: str, region: str | None) -> Any:
+        if service == "workmail":
+            return WorkMailClient(self.workmail, region or "us-east-1")
+        if service == "secretsmanager":
+            return SecretsManagerClient(self.secrets)
+        if service == "lambda":
+            return LambdaClient(self.queue, self.invoke_errors)
+        assert (service, region) == ("cloudformation", None)
+        return CloudFormationClient(self.stack, self.stack_calls, self.stack_errors)
+
+    def _take_answer(self, url: str, body: bytes, timeout: float) -> int:
+        self.bodies.append(body)
+        return 200
