@@ -23,11 +23,16 @@ class Organization:
         permissions: StackPermissions,
         organization_id: str,
         region: str | None,
+        revision: str | None,
     ) -> None:
         self.declarations = declarations
         self.permissions = permissions
         self.organization_id = organization_id
         self.region = region
+        self.revision = revision
+        self._announcement = permissions.on_announcements(
+            organization_id, declarations.announce(organization_id)
+        )
 
     def create_resource(
         self,
@@ -44,9 +49,12 @@ class Organization:
         }
         if self.region is not None:
             declared["OrganizationRegion"] = self.region
+        if self.revision is not None:
+            declared["Revision"] = self.revision
         # The bare resource, not CustomResource: it is the default child, as the CDK's escape
         # hatches expect, and many declarations synthesize in less time.
         resource = CfnResource(scope, id, type=type, properties=declared)
+        resource.add_resource_dependency(self._announcement)
         self.permit(resource, permission)
         return resource
 
@@ -74,6 +82,7 @@ class Declaration(Construct):
         organization_region: str | None,
         adopt_existing: bool,
         provider: WorkMailProvider | None,
+        revision: str | None,
     ) -> None:
         super().__init__(scope, id)
         declarations = StackDeclarations.of(scope)
@@ -81,12 +90,14 @@ class Declaration(Construct):
         ORGANIZATION_ID.check(self, organization_id)
         check_boolean(self, "adopt_existing", adopt_existing)
         check_type(self, "provider", provider, WorkMailProvider)
+        check_type(self, "revision", revision, str)
         self.provider = provider or declarations.provider
         self._organization = Organization(
             declarations,
             declarations.permissions(self, self.provider),
             organization_id,
             organization_region,
+            revision,
         )
 
     @property

@@ -61,6 +61,7 @@ class Entity(Declaration):
         adopt_existing: bool,
         removal_policy: RemovalPolicy | None,
         provider: WorkMailProvider | None,
+        revision: str | None,
     ) -> None:
         super().__init__(
             scope,
@@ -69,6 +70,7 @@ class Entity(Declaration):
             organization_region=organization_region,
             adopt_existing=adopt_existing,
             provider=provider,
+            revision=revision,
         )
         self._kind = kind
         self._declared_name = name
@@ -121,6 +123,7 @@ class Entity(Declaration):
             aliases=aliases,
             remove_other_aliases=remove_other_aliases,
             provider=self.provider,
+            revision=self._organization.revision,
         )
         self._move_attributes(cast(CfnResource, registration.node.default_child))
         return registration

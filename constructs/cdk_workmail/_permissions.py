@@ -87,12 +87,13 @@ class StackPermissions(Construct):
             "ServiceTimeout": provider.service_timeout.to_seconds(),
         }
         self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
+        self._by_announcement: dict[str, CfnResource] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
         self._passwords: _PasswordPolicy | None = None
         self._generates = False
-        self._stack_policy = self._policy("Stack", self._reading_the_stack())
+        self._stack_policy = self._policy("Stack", self._reading_the_stacks())
         # Without its invocation settings the function would be retried after a crash.
         self._stack_policy.node.add_dependency(provider.function)
 
@@ -114,6 +115,18 @@ class StackPermissions(Construct):
                 permission, organization_id, region
             )
         return self._by_organization[key]
+
+    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
+        """The policy that everything declared in the organization has to depend on.
+
+        With it the function finds the other stacks. The announcement of this stack is created
+        before all of its declarations, and deleted after them.
+        """
+        if organization_id not in self._by_announcement:
+            policy = self._create_announcement_policy(organization_id)
+            policy.node.add_dependency(announcement)
+            self._by_announcement[organization_id] = cast(CfnResource, policy.node.default_child)
+        return self._by_announcement[organization_id]
 
     def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
         """The policy that a user with this password has to depend on."""
@@ -165,6 +178,22 @@ class StackPermissions(Construct):
         if key not in self._by_export:
             self._by_export[key] = self._create_export_permissions(export, organization_id, region)
         return self._by_export[key]
+
+    def _create_announcement_policy(self, organization_id: str) -> iam.Policy:
+        stack = Stack.of(self)
+        path = stack.format_arn(
+            service="ssm", resource="parameter", resource_name=f"cdk-workmail/{organization_id}"
+        )
+        id = f"Announcements{self._digest(path)}"
+        found = cast("iam.Policy | None", self.node.try_find_child(id))
+        if found:
+            return found
+        reading = iam.PolicyStatement(
+            actions=["ssm:GetParametersByPath"], resources=[path, f"{path}/*"]
+        )
+        policy = self._policy(id, [reading])
+        policy.node.add_dependency(self._stack_policy)
+        return policy
 
     def _create_organization_policy(
         self, permission: Permission, organization_id: str, region: str | None
@@ -289,23 +318,28 @@ class StackPermissions(Construct):
         )
 
     def _digest(self, *values: str) -> str:
-        # Tokens are numbered as they are created, so only what they resolve to is stable.
-        resolved = [json.dumps(Stack.of(self).resolve(value), sort_keys=True) for value in values]
-        return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]
+        return resolved_digest(Stack.of(self), *values)
 
-    def _reading_the_stack(self) -> list[iam.PolicyStatement]:
+    def _reading_the_stacks(self) -> list[iam.PolicyStatement]:
+        """The operations of this stack and its root, and the resources of any stack.
+
+        Which stacks announce themselves is not known at synth.
+        """
         stack = Stack.of(self)
-        own = iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks", "cloudformation:ListStackResources"],
+        operations = iam.PolicyStatement(
+            actions=["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"],
             resources=[stack.stack_id],
         )
         root = _root_of(stack)
-        if root is stack:
-            return [own]
-        above = iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks"], resources=[root.stack_id]
+        if root is not stack:
+            operations.add_resources(root.stack_id)
+        resources = iam.PolicyStatement(
+            actions=["cloudformation:ListStackResources"],
+            resources=[
+                stack.format_arn(service="cloudformation", resource="stack", resource_name="*")
+            ],
         )
-        return [own, above]
+        return [operations, resources]
 
     def _policy(self, id: str, statements: list[iam.PolicyStatement]) -> iam.Policy:
         return iam.Policy(
@@ -329,3 +363,9 @@ def path_in_stage(construct: Construct) -> str:
     """Its path without that of the stage, so that all stages of a pipeline name it alike."""
     stage = cast(Stage, Stage.of(construct))
     return construct.node.path.removeprefix(f"{stage.node.path}/")
+
+
+def resolved_digest(stack: Stack, *values: str) -> str:
+    """Tokens are numbered as they are created, so only what they resolve to is stable."""
+    resolved = [json.dumps(stack.resolve(value), sort_keys=True) for value in values]
+    return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]

@@ -7,11 +7,17 @@ from collections import Counter, defaultdict
 from typing import ClassVar, cast
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource, Duration, Stack, Token
+from aws_cdk import Annotations, Aws, CfnResource, Duration, Stack, Token
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IConstruct
 
-from cdk_workmail._permissions import ExportPermissions, StackPermissions, path_in_stage
+from cdk_workmail._permissions import (
+    ExportPermissions,
+    StackPermissions,
+    path_in_stage,
+    resolved_digest,
+)
 from cdk_workmail._validation import check_region
 from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
@@ -83,6 +89,23 @@ class StackDeclarations(Construct):
         if self._own_provider is None:
             self._own_provider = WorkMailProvider(self, "Provider")
         return self._own_provider
+
+    def announce(self, organization_id: str) -> CfnResource:
+        """The parameter by which other stacks find this one, created before all that depend on it.
+
+        A stack that removes an entity reads it, and retains what this stack declares.
+        """
+        stack = Stack.of(self)
+        id = f"Announcement{resolved_digest(stack, organization_id)}"
+        found = cast("CfnResource | None", self.node.try_find_child(id))
+        return found or ssm.CfnParameter(
+            self,
+            id,
+            type="String",
+            name=f"/cdk-workmail/{organization_id}/{Aws.STACK_NAME}",
+            value=stack.stack_id,
+            description="Announces that this stack declares entities of Amazon WorkMail",
+        )
 
     def declare(self, construct: Construct, field: str, kind: str, *identity: str) -> None:
         """Raises ValueError for a second declaration in this stack; case is ignored."""

@@ -50,6 +50,7 @@ class WorkMailGroup(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
         """Declares that the group exists.
 
@@ -65,6 +66,8 @@ class WorkMailGroup(Entity):
         :param removal_policy: What happens when the group leaves the stack: RETAIN, the default,
             or DESTROY, which deletes it permanently, but not in a rollback.
         :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
         super().__init__(
             scope,
@@ -76,6 +79,7 @@ class WorkMailGroup(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
         self._create_entity({"hidden_from_global_address_list": hidden_from_global_address_list})
         self._members = self._new_member_list("members", GROUP_MEMBERS)

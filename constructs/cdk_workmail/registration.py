@@ -60,6 +60,7 @@ class WorkMailRegistration(Declaration):
         aliases: Sequence[str] | None = None,
         remove_other_aliases: bool = False,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
         """Declares that the entity is enabled.
 
@@ -88,6 +89,10 @@ class WorkMailRegistration(Declaration):
         :param remove_other_aliases: With True, aliases that are not declared are removed too.
             Mail to earlier primary addresses then bounces. False by default.
         :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed. It also enables a
+            mailbox that was disabled outside the stack, which other updates leave disabled unless
+            they change the address.
         """
         super().__init__(
             scope,
@@ -96,6 +101,7 @@ class WorkMailRegistration(Declaration):
             organization_region=organization_region,
             adopt_existing=adopt_existing,
             provider=provider,
+            revision=revision,
         )
         organization, declarations = self._organization, self._organization.declarations
         self._check_export(removal_policy, mailbox_export)

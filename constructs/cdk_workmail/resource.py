@@ -63,6 +63,7 @@ class WorkMailResource(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
         """Declares that the resource exists.
 
@@ -85,6 +86,8 @@ class WorkMailResource(Entity):
         :param removal_policy: What happens when the resource leaves the stack: RETAIN, the default,
             or DESTROY, which deletes it permanently, but not in a rollback.
         :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
         super().__init__(
             scope,
@@ -96,6 +99,7 @@ class WorkMailResource(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
         self._create_entity(
             {

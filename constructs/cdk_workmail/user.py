@@ -91,6 +91,7 @@ class WorkMailUser(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
         """Declares that the user exists.
 
@@ -126,6 +127,8 @@ class WorkMailUser(Entity):
         :param removal_policy: What happens when the user leaves the stack: RETAIN, the default, or
             DESTROY, which deletes it permanently, but not in a rollback.
         :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
         given = locals()
         super().__init__(
@@ -138,6 +141,7 @@ class WorkMailUser(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
         self._check_password(password, reset_password, identity_provider_user_id)
         generated = None
