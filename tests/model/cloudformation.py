@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, ClassVar
 
-from tests.support.lambda_fakes import ORGANIZATION_ID, event
-from tests.support.lambda_fakes import REGISTRATION
+from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION, event
 
 # The longest that CloudFormation waits for an answer, in seconds: the construct's defaults, without
 # an export and with one.
@@ -169,28 +168,28 @@ class DeclaredEntity(Declared):
 
 
 @dataclass(frozen=True)
-class DeclaredPeople(Declared):
+class DeclaredMembers(Declared):
     """Who are the members of a group, or the delegates of a resource, that the template makes.
 
-    `people` are names. Of whom the template makes, the property has the id. `accepts_requests`
+    `members` are names. Of whom the template makes, the property has the id. `accepts_requests`
     is a booking option.
     """
 
     of: str = ""
     kind: str = "GROUP"
-    people: tuple[str, ...] | None = ()
+    members: tuple[str, ...] | None = ()
     accepts_requests: bool | None = None
 
     rank: ClassVar[int] = 2
 
-    def resolved(self, rows: Mapping[str, Row]) -> DeclaredPeople:
+    def resolved(self, rows: Mapping[str, Row]) -> DeclaredMembers:
         made = {
             row.declared.name: row.entity_id
             for row in rows.values()
             if isinstance(row.declared, DeclaredEntity) and row.physical_id
         }
-        people = self.people and tuple(made.get(name, name) for name in self.people)
-        return replace(self, entity_id=rows[self.of].entity_id, people=people)
+        members = self.members and tuple(made.get(name, name) for name in self.members)
+        return replace(self, entity_id=rows[self.of].entity_id, members=members)
 
     @property
     def type_of_resource(self) -> str:
@@ -201,8 +200,8 @@ class DeclaredPeople(Declared):
     def properties(self) -> dict[str, Any]:
         id_name = "GroupId" if self.kind == "GROUP" else "ResourceId"
         declared = {**self._common_properties, id_name: self.entity_id}
-        if self.people is not None:
-            declared["Members" if self.kind == "GROUP" else "Delegates"] = list(self.people)
+        if self.members is not None:
+            declared["Members" if self.kind == "GROUP" else "Delegates"] = list(self.members)
         if self.accepts_requests is not None:
             accepts = "true" if self.accepts_requests else "false"
             declared["BookingOptions"] = {"AutoAcceptRequests": accepts}
@@ -225,7 +224,7 @@ class Row:
         return self.physical_id.rpartition("/")[2]
 
     @property
-    def leaves(self) -> bool:
+    def is_deleted(self) -> bool:
         return self.status in ("DELETE_IN_PROGRESS", "DELETE_COMPLETE")
 
 
@@ -341,7 +340,7 @@ class ResourceFailed(Exception):
 
 
 @dataclass
-class _Leaving:
+class _Removed:
     """A physical thing that the clean-up deletes."""
 
     logical_id: str
@@ -356,7 +355,7 @@ class Operation:
     """One operation on a stack, from its beginning to its end.
 
     `pending` is the event whose answer CloudFormation waits for. `is_paused` is
-    UPDATE_ROLLBACK_FAILED: a person can continue it or delete the stack.
+    UPDATE_ROLLBACK_FAILED: a member can continue it or delete the stack.
     """
 
     def __init__(
@@ -383,7 +382,7 @@ class Operation:
         self._template = template
         self._sent = 0
         self._updated: list[str] = []
-        self._replaced: list[_Leaving] = []
+        self._replaced: list[_Removed] = []
         self._before = {name: Row(r.declared, r.physical_id, "") for name, r in stack.rows.items()}
         self._moves_root = stack.root is not None and not (plan.alone and kind == "update")
         self._root_failed = False
@@ -394,7 +393,7 @@ class Operation:
             "update": self._update,
             "delete": self._delete,
         }[kind]()
-        self._go_on(lambda: next(self._events))
+        self._proceed(lambda: next(self._events))
 
     @property
     def is_in_progress(self) -> bool:
@@ -411,16 +410,16 @@ class Operation:
 
     def answer(self, answer: Response | None) -> None:
         """Goes on from an answer; None is that none came within the service timeout."""
-        self._go_on(lambda: self._events.send(answer))
+        self._proceed(lambda: self._events.send(answer))
 
     def cancel(self) -> None:
         """A sibling fails while the pending event is being worked on."""
-        self._go_on(lambda: self._events.throw(ResourceFailed()))
+        self._proceed(lambda: self._events.throw(ResourceFailed()))
 
     def resume(self) -> None:
-        """A person continues the rollback of an update."""
+        """A member continues the rollback of an update."""
         self.is_paused = False
-        self._go_on(lambda: next(self._events))
+        self._proceed(lambda: next(self._events))
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -431,10 +430,10 @@ class Operation:
             and not self.rolls_back
         )
 
-    def _go_on(self, advance: Callable[[], Event]) -> None:
+    def _proceed(self, proceed: Callable[[], Event]) -> None:
         self.pending = None
         try:
-            self.pending = advance()
+            self.pending = proceed()
         except StopIteration:
             self.is_over = True
             for logical_id, row in list(self.stack.rows.items()):
@@ -506,12 +505,12 @@ class Operation:
             self._drop_failed_creates()
             replaced = {leaving.logical_id for leaving in self._replaced}
             self._updated = [name for name in self._updated if name not in replaced]
-        leaving: list[_Leaving] = []
+        leaving: list[_Removed] = []
         yield from self._update_back(leaving)
         if self._rules.engine is Engine.MINISTACK:
             for old in self._replaced:
                 row = self.stack.rows[old.logical_id]
-                leaving.append(_Leaving(old.logical_id, row.physical_id, row.declared))
+                leaving.append(_Removed(old.logical_id, row.physical_id, row.declared))
         self._set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         for thing in self._dependent_first(self._in_order(leaving)):
             if not thing.declared.retained:
@@ -524,7 +523,7 @@ class Operation:
                 kept.declared, kept.physical_id = row.declared, row.physical_id
         self._set_status("UPDATE_ROLLBACK_COMPLETE")
 
-    def _update_back(self, leaving: list[_Leaving]) -> _Events:
+    def _update_back(self, leaving: list[_Removed]) -> _Events:
         """Sends Update with the old properties to each resource that an Update was sent to."""
         to_do = self._in_order(self._updated)
         while True:
@@ -541,7 +540,7 @@ class Operation:
                     failed.append(logical_id)
                     continue
                 if answer.physical_id != row.physical_id:
-                    leaving.append(_Leaving(logical_id, row.physical_id, row.declared))
+                    leaving.append(_Removed(logical_id, row.physical_id, row.declared))
                 row.declared, row.physical_id = before.declared, answer.physical_id
                 row.status = "UPDATE_COMPLETE"
             if not failed:
@@ -549,7 +548,7 @@ class Operation:
             to_do = failed
             self._set_status("UPDATE_ROLLBACK_FAILED")
             self.is_paused = True
-            # Nothing is pending until a person continues.
+            # Nothing is pending until a member continues.
             yield None  # type: ignore[misc]
 
     def _begin_rollback(self) -> None:
@@ -595,7 +594,7 @@ class Operation:
             row.status = "UPDATE_FAILED"
             raise ResourceFailed
         if answer.physical_id != row.physical_id:
-            self._replaced.append(_Leaving(logical_id, row.physical_id, row.declared))
+            self._replaced.append(_Removed(logical_id, row.physical_id, row.declared))
         row.declared, row.physical_id = declared, answer.physical_id
         row.status = "UPDATE_COMPLETE"
 
@@ -619,7 +618,7 @@ class Operation:
                 continue
             if not (is_clean_up and is_ministack):
                 row.status = "DELETE_IN_PROGRESS"
-            thing = _Leaving(logical_id, row.physical_id, row.declared)
+            thing = _Removed(logical_id, row.physical_id, row.declared)
             is_deleted = yield from self._delete_one(thing, 1 if is_ministack else tries)
             if is_deleted:
                 row.status = "DELETE_COMPLETE"
@@ -629,12 +628,12 @@ class Operation:
             else:
                 row.status = "DELETE_FAILED"
 
-    def _clean_up(self, leaving: _Leaving) -> _Events:
+    def _clean_up(self, leaving: _Removed) -> _Events:
         tries = 1 if self._rules.engine is Engine.MINISTACK else _CLEAN_UP_TRIES
         is_deleted = yield from self._delete_one(leaving, tries)
         self.forgotten += not is_deleted
 
-    def _delete_one(self, leaving: _Leaving, tries: int) -> Generator[Event, Response | None, bool]:
+    def _delete_one(self, leaving: _Removed, tries: int) -> Generator[Event, Response | None, bool]:
         for _ in range(tries):
             answer = yield self._event(
                 "Delete", leaving.logical_id, leaving.declared, leaving.physical_id
@@ -688,7 +687,7 @@ class Operation:
     def _dependent_last(self, template: Template) -> list[tuple[str, Declared]]:
         return sorted(self._in_order(template.items()), key=lambda item: item[1].rank)
 
-    def _dependent_first(self, leaving: list[_Leaving]) -> list[_Leaving]:
+    def _dependent_first(self, leaving: list[_Removed]) -> list[_Removed]:
         return sorted(leaving, key=lambda one: -one.declared.rank)
 
     # Status and times.

@@ -23,19 +23,19 @@ from local_aws.workmail import (
 )
 from tests.model.cloudformation import (
     SERVICE_TIMEOUT,
-    Response,
     Declared,
     Engine,
     Event,
     Export,
     Operation,
     Plan,
+    Response,
     Rules,
     Stack,
     Template,
 )
-from tests.model.function import Delivery, Function, Mishap, Run, Time, Trouble
-from tests.model.invariants import Books
+from tests.model.function import CallFault, Delivery, Function, Run, RunFaults, Time
+from tests.model.registration_oracle import RegistrationOracle
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class ByHand:
+class ManualChange:
     """What somebody does in WorkMail's console."""
 
     name: str
@@ -79,10 +79,10 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Interruption:
-    """What happens in the middle of a run: a hand, a duplicate, a cancellation, another stack."""
+    """What happens in the middle of a run: a change, a duplicate, a cancellation, another stack."""
 
     kind: str
-    hand: ByHand
+    change: ManualChange
 
 
 REGISTRATION_EDITS = ("add", "rename", "remove", "twice")
@@ -91,19 +91,19 @@ PROPERTY_EDITS = ("address", "retain", "adopt", "snapshot", "snapshot")
 EDITS = st.builds(
     Edit, st.sampled_from(REGISTRATION_EDITS + ENTITY_EDITS + PROPERTY_EDITS), SMALL, SMALL
 )
-EXPORTING_HANDS = ("export", "export", "export elsewhere", "cancel export")
-HANDS = st.builds(
-    ByHand,
+EXPORT_CHANGES = ("export", "export", "export elsewhere", "cancel export")
+CHANGES = st.builds(
+    ManualChange,
     st.sampled_from(NAMES),
     st.sampled_from(
-        ["enable", "enable", "disable", "address", "delete", "create", *EXPORTING_HANDS]
+        ["enable", "enable", "disable", "address", "delete", "create", *EXPORT_CHANGES]
     ),
     SMALL,
 )
 INTERRUPTIONS = st.builds(
     Interruption,
-    st.sampled_from(["cancel"] * 5 + ["duplicate fails"] * 3 + ["hand", "duplicate", "other"]),
-    HANDS,
+    st.sampled_from(["cancel"] * 5 + ["duplicate fails"] * 3 + ["change", "duplicate", "other"]),
+    CHANGES,
 )
 # How long a job takes that starts now: within an invocation, some of them, the hour, some hours.
 JOB_SECONDS = st.sampled_from(
@@ -135,17 +135,17 @@ _OPERATIONS = st.sampled_from(
     + ["ListMailboxExportJobs", "StartMailboxExportJob", "DescribeMailboxExportJob"]
     + ["InvokeFunction"]
 )
-TROUBLES = st.builds(
-    Trouble, _FAULTS, operation=_OPERATIONS, times=st.sampled_from([1, 2, 3, None, None])
+CALL_FAULTS = st.builds(
+    CallFault, _FAULTS, operation=_OPERATIONS, times=st.sampled_from([1, 2, 3, None, None])
 )
-TROUBLED = st.builds(
-    Mishap,
-    troubles=st.lists(TROUBLES, min_size=1, max_size=2).map(tuple),
+FAULTY = st.builds(
+    RunFaults,
+    calls=st.lists(CALL_FAULTS, min_size=1, max_size=2).map(tuple),
     stack_error=st.sampled_from([None, None, None, "AccessDenied", "ValidationError"]),
 )
 ENDING = st.builds(
-    Mishap,
-    troubles=st.lists(TROUBLES, max_size=1).map(tuple),
+    RunFaults,
+    calls=st.lists(CALL_FAULTS, max_size=1).map(tuple),
     ends_at=SMALL,
     ends_in_error=st.booleans(),
 )
@@ -172,13 +172,14 @@ BEHAVIOURS = st.builds(
 class Deployments(RuleBasedStateMachine):
     """Two stacks, of which one may be nested, and four entities.
 
-    A step is one rule; most of them deliver one event to the function. What a person does by hand
+    A step is one rule; most of them deliver one event to the function. What a member does by change
     waits for no event, and what Lambda delivers late or twice waits for no operation. What the
     function calls itself with comes before anything else of its request; when that is lost, or was
     with the process that died, CloudFormation waits in vain.
     """
 
-    books_of_a_kind: ClassVar[type[Books]] = Books
+    exports: ClassVar[tuple[Export | None, ...]] = EXPORTS
+    oracle_type: ClassVar[type[RegistrationOracle]] = RegistrationOracle
     steps: ClassVar[int] = 0
     seen: ClassVar[Counter[str]] = Counter()
 
@@ -217,10 +218,10 @@ class Deployments(RuleBasedStateMachine):
         for name in NAMES:
             self.make_entity(name)
         for name in sorted(enabled):
-            self.do_by_hand(ByHand(name, "enable", 0))
-        self.time.pass_by(86400)
+            self.change_by_hand(ManualChange(name, "enable", 0))
+        self.time.advance(86400)
         self.rules_of_game = Rules(engine, rollback_moves_time)
-        self.books = self.books_of_a_kind(
+        self.oracle = self.oracle_type(
             self.organization,
             self.workmail.exports,
             self.time,
@@ -246,17 +247,17 @@ class Deployments(RuleBasedStateMachine):
             self.workmail,
             self.stacks,
             hides_enabled_date=hides_enabled_date,
-            before_call=self.books.before_call,
-            after_call=self.books.after_call,
+            before_call=self.oracle.before_call,
+            after_call=self.oracle.after_call,
             after_sleep=self.expire,
         )
-        self.deploy_in_peace(first, self.at_first(edits))
+        self.deploy_undisturbed(first, self.at_first(edits))
 
     def at_first(self, edits: list[Edit]) -> list[Edit]:
         """What the first stack is made of."""
         return edits
 
-    # What people do.
+    # What members do.
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3), plan=PLANS)
@@ -271,7 +272,7 @@ class Deployments(RuleBasedStateMachine):
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
-    def deploy_in_peace(self, which: int, edits: list[Edit]) -> None:
+    def deploy_undisturbed(self, which: int, edits: list[Edit]) -> None:
         """The same from beginning to end, with nothing in between."""
         self.deploy(which, edits, Plan())
         self.finish()
@@ -289,13 +290,13 @@ class Deployments(RuleBasedStateMachine):
         """WorkMail enables who is declared now, and does not say so, however often it is asked."""
         self.deploy(which, [edit], Plan())
         stack = choose(list(self.current.values()), which)
-        silence = Trouble(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
+        silence = CallFault(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
         if stack.pending:
-            self.go_on(stack.pending, Mishap(troubles=(silence,)))
+            self.proceed(stack.pending, RunFaults(calls=(silence,)))
 
     @precondition(lambda self: self.deletable)
     @rule(which=SMALL)
-    def destroy_in_peace(self, which: int) -> None:
+    def destroy_undisturbed(self, which: int) -> None:
         self.destroy(which, Plan())
         self.finish()
 
@@ -307,21 +308,23 @@ class Deployments(RuleBasedStateMachine):
         assert stack.operation
         stack.operation.resume()
 
-    @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), hand=HANDS)
-    def drift(self, seconds: float, hand: ByHand) -> None:
+    @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), change=CHANGES)
+    def drift(self, seconds: float, change: ManualChange) -> None:
         self.step()
-        self.time.pass_by(seconds)
+        self.time.advance(seconds)
         self.expire()
-        self.do_by_hand(hand)
+        self.change_by_hand(change)
 
     @rule(
-        hand=st.builds(ByHand, st.sampled_from(NAMES), st.sampled_from(EXPORTING_HANDS), SMALL),
+        change=st.builds(
+            ManualChange, st.sampled_from(NAMES), st.sampled_from(EXPORT_CHANGES), SMALL
+        ),
         hours=st.sampled_from([3, 1, 20, 25]),
     )
-    def export_and_let_hours_pass(self, hand: ByHand, hours: int) -> None:
+    def export_and_let_hours_pass(self, change: ManualChange, hours: int) -> None:
         self.step()
-        self.do_by_hand(hand)
-        self.time.pass_by(hours * HOUR)
+        self.change_by_hand(change)
+        self.time.advance(hours * HOUR)
         self.expire()
 
     @rule(
@@ -346,7 +349,7 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         for _ in range(times):
             if self.pending:
-                self.go_on(choose(self.pending, which))
+                self.proceed(choose(self.pending, which))
 
     @precondition(lambda self: self.pending)
     @rule(which=SMALL)
@@ -355,21 +358,21 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         delivery = self.next_delivery(choose(self.pending, which))
         if delivery:
-            self.run(delivery, Mishap())
-            self.run(delivery, Mishap())
+            self.run(delivery, RunFaults())
+            self.run(delivery, RunFaults())
 
     @precondition(lambda self: self.waiting)
     @rule(which=SMALL, ends_at=st.sampled_from([0, 1, None]))
-    def break_off(self, which: int, ends_at: int | None) -> None:
+    def lose_continuation(self, which: int, ends_at: int | None) -> None:
         """What the function called itself with is lost, or dies at one of its calls."""
         self.step()
         delivery = choose(self.waiting, which)
         self.excused.add(delivery.event)
         if ends_at is None:
-            self.books.seen["lost between"] += 1
+            self.oracle.seen["lost between"] += 1
             self.waiting = [other for other in self.waiting if other is not delivery]
         else:
-            self.run(delivery, Mishap(ends_at=ends_at))
+            self.run(delivery, RunFaults(ends_at=ends_at))
 
     @precondition(lambda self: self.waiting)
     @rule(which=SMALL, seconds=st.sampled_from([5.0, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR]))
@@ -377,34 +380,34 @@ class Deployments(RuleBasedStateMachine):
         """What the function called itself with, also when nobody waits for it any more."""
         self.step()
         delivery = choose(self.waiting, which)
-        self.time.pass_by(seconds)
-        self.run(delivery, Mishap())
+        self.time.advance(seconds)
+        self.run(delivery, RunFaults())
 
     @precondition(lambda self: self.pending)
     @rule(
         which=SMALL,
-        mishap=TROUBLED,
+        faults=FAULTY,
         times=st.sampled_from([1, 1, 3]),
-        hand=st.one_of(st.none(), st.none(), HANDS),
+        change=st.one_of(st.none(), st.none(), CHANGES),
     )
-    def deliver_with_trouble(
-        self, which: int, mishap: Mishap, times: int, hand: ByHand | None
+    def deliver_with_faults(
+        self, which: int, faults: RunFaults, times: int, change: ManualChange | None
     ) -> None:
         """Somebody may have meddled with the entity a moment before, so that it does not show."""
         self.step()
         event = choose(self.pending, which)
-        if hand:
-            self.do_by_hand(replace(hand, name=event.declared.name))
+        if change:
+            self.change_by_hand(replace(change, name=event.declared.name))
         stack = event.stack
         for _ in range(times):
             if stack.pending:
-                self.go_on(stack.pending, mishap)
+                self.proceed(stack.pending, faults)
 
     @precondition(lambda self: self.pending)
-    @rule(which=SMALL, mishap=ENDING)
-    def deliver_and_crash(self, which: int, mishap: Mishap) -> None:
+    @rule(which=SMALL, faults=ENDING)
+    def deliver_and_crash(self, which: int, faults: RunFaults) -> None:
         self.step()
-        self.go_on(choose(self.pending, which), mishap)
+        self.proceed(choose(self.pending, which), faults)
 
     @precondition(lambda self: self.pending)
     @rule(
@@ -414,7 +417,7 @@ class Deployments(RuleBasedStateMachine):
     )
     def deliver_interrupted(self, which: int, at: int, interruption: Interruption) -> None:
         self.step()
-        self.go_on(choose(self.pending, which), Mishap(interrupted_at=at), interruption)
+        self.proceed(choose(self.pending, which), RunFaults(interrupted_at=at), interruption)
 
     @precondition(lambda self: self.repeatable)
     @rule(which=st.integers(0, _REMEMBERED - 1))
@@ -423,8 +426,8 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         delivery = choose(self.repeatable, which)
         if not delivery.event.is_waited_for:
-            self.books.seen["delivered again"] += 1
-        self.run(delivery, Mishap())
+            self.oracle.seen["delivered again"] += 1
+        self.run(delivery, RunFaults())
 
     @precondition(lambda self: self.pending)
     @rule(which=SMALL)
@@ -438,13 +441,13 @@ class Deployments(RuleBasedStateMachine):
         if not hasattr(self, "current"):
             return
         self.finish()
-        type(self).seen.update(self.books.seen)
+        type(self).seen.update(self.oracle.seen)
 
     # How it is done.
 
     def step(self) -> None:
         type(self).steps += 1
-        self.time.pass_by(1.0)
+        self.time.advance(1.0)
 
     @property
     def pending(self) -> list[Event]:
@@ -475,25 +478,25 @@ class Deployments(RuleBasedStateMachine):
     def finish(self) -> None:
         for stack in self.current.values():
             while stack.pending:
-                self.go_on(stack.pending)
+                self.proceed(stack.pending)
 
     def operate(self, stack: Stack, kind: str, template: Template, plan: Plan) -> None:
         note(f"{kind} {stack.name}: {', '.join(f'{k}: {v}' for k, v in template.items())}")
         self.stacks[stack.stack_id] = stack
         Operation(stack, kind, template, plan, self.rules_of_game, self.time.read)
-        self.time.pass_by(1.0)
+        self.time.advance(1.0)
         self.check_at_rest(stack)
 
-    def go_on(
+    def proceed(
         self,
         event: Event,
-        mishap: Mishap | None = None,
+        faults: RunFaults | None = None,
         interruption: Interruption | None = None,
     ) -> None:
         """Delivers what is next of a request; if nothing is, CloudFormation waits in vain."""
         delivery = self.next_delivery(event)
         if delivery:
-            self.run(delivery, mishap or Mishap(), interruption)
+            self.run(delivery, faults or RunFaults(), interruption)
         else:
             self.give_up(event)
 
@@ -505,25 +508,25 @@ class Deployments(RuleBasedStateMachine):
         return None if event in self.taken else Delivery(event, event.message, event.sent_at)
 
     def run(
-        self, delivery: Delivery, mishap: Mishap, interruption: Interruption | None = None
+        self, delivery: Delivery, faults: RunFaults, interruption: Interruption | None = None
     ) -> Run:
         self.expire()
         event = delivery.event
         self.remember(delivery)
         self.waiting = [other for other in self.waiting if other is not delivery]
         soon = _SOON if delivery.is_continuation else _SOON_FOR_A_REQUEST
-        if self.time.now - delivery.queued_at > soon or not mishap.is_none:
+        if self.time.now - delivery.queued_at > soon or not faults.is_none:
             self.excused.add(event)
         if delivery.is_continuation:
-            self.books.seen["continued" if event.is_waited_for else "continued too late"] += 1
+            self.oracle.seen["continued" if event.is_waited_for else "continued too late"] += 1
 
         def interrupt(operation: str) -> None:
             assert interruption
             self.interrupt(delivery, interruption, operation)
 
-        run = self.function.run(delivery, mishap, self.books.found(), interrupt)
+        run = self.function.run(delivery, faults, self.oracle.found(), interrupt)
         note(f"{event}: {run}")
-        self.books.check(run)
+        self.oracle.check(run)
         self.note_taken(run)
         if event.is_waited_for and run.bodies:
             said = run.answer
@@ -535,7 +538,7 @@ class Deployments(RuleBasedStateMachine):
         if not run.was_killed:
             self.taken.add(event)
         elif run.delivery.is_continuation:
-            self.books.seen["killed between"] += 1
+            self.oracle.seen["killed between"] += 1
         # However often an answer of Lambda was lost: two are as good as more.
         for message in run.invoked[:2]:
             self.waiting.append(Delivery(event, message, self.time.now, is_continuation=True))
@@ -548,7 +551,7 @@ class Deployments(RuleBasedStateMachine):
                 waited = [self.time.now - one.queued_at for one in self.waiting_of(event)]
                 if event in self.taken - self.excused and max(waited, default=0.0) <= _SOON:
                     raise AssertionError(f"{event} was not answered in time")
-                self.books.seen["given up"] += 1
+                self.oracle.seen["given up"] += 1
                 self.answer(event, None)
                 event = stack.pending
 
@@ -560,7 +563,7 @@ class Deployments(RuleBasedStateMachine):
         self.excused.add(event)
         if event not in self.taken:
             self.remember(Delivery(event, event.message, event.sent_at))
-        self.time.pass_by(max(0.0, event.given_up_at - self.time.now))
+        self.time.advance(max(0.0, event.given_up_at - self.time.now))
         self.expire()
         if event.is_waited_for:
             self.answer(event, None)
@@ -568,20 +571,20 @@ class Deployments(RuleBasedStateMachine):
     def interrupt(self, delivery: Delivery, interruption: Interruption, operation: str) -> None:
         event = delivery.event
         others = [other for other in self.pending if other is not event]
-        if interruption.kind == "hand":
-            self.do_by_hand(interruption.hand)
+        if interruption.kind == "change":
+            self.change_by_hand(interruption.change)
         elif interruption.kind == "duplicate":
-            self.run(delivery, Mishap())
+            self.run(delivery, RunFaults())
         # Between the last look and the call that follows it, nobody can know.
         elif interruption.kind == "duplicate fails" and operation != "DeregisterFromWorkMail":
-            self.run(delivery, Mishap(stack_error="ValidationError"))
+            self.run(delivery, RunFaults(stack_error="ValidationError"))
         elif interruption.kind == "cancel" and event.operation.can_be_cancelled:
-            self.books.seen["cancelled"] += 1
+            self.oracle.seen["cancelled"] += 1
             event.operation.cancel()
             if event.stack.pending:
-                self.go_on(event.stack.pending)
+                self.proceed(event.stack.pending)
         elif interruption.kind == "other" and others:
-            self.go_on(others[0])
+            self.proceed(others[0])
 
     def answer(self, event: Event, answer: Response | None) -> None:
         event.operation.answer(answer)
@@ -590,10 +593,10 @@ class Deployments(RuleBasedStateMachine):
     def check_at_rest(self, stack: Stack) -> None:
         operation = stack.operation
         if operation and operation.is_over:
-            self.books.seen[f"ended {stack.status}"] += 1
-            self.books.seen["forgotten"] += operation.forgotten
+            self.oracle.seen[f"ended {stack.status}"] += 1
+            self.oracle.seen["forgotten"] += operation.forgotten
             if stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
-                self.books.check_at_rest(stack)
+                self.oracle.check_at_rest(stack)
 
     def remember(self, delivery: Delivery) -> None:
         known = [(one.event, one.is_continuation, one.queued_at) for one in self.delivered]
@@ -620,37 +623,37 @@ class Deployments(RuleBasedStateMachine):
         entity = self.organization.entity(name)
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 
-    def do_by_hand(self, hand: ByHand) -> None:
-        entity = next(iter(self.organization.known([hand.name])), None)
+    def change_by_hand(self, change: ManualChange) -> None:
+        entity = next(iter(self.organization.known([change.name])), None)
         if entity is None:
-            if hand.action == "create":
-                self.make_entity(hand.name)
+            if change.action == "create":
+                self.make_entity(change.name)
             return
-        if "export" in hand.action:
-            self.export_by_hand(hand, entity.entity_id)
+        if "export" in change.action:
+            self.export_by_hand(change, entity.entity_id)
             return
         operation = {
             "enable": "RegisterToWorkMail",
             "address": "UpdatePrimaryEmailAddress",
-        }.get(hand.action, "DeregisterFromWorkMail")
+        }.get(change.action, "DeregisterFromWorkMail")
         parameters = {"OrganizationId": ORGANIZATION_ID, "EntityId": entity.entity_id}
         if operation != "DeregisterFromWorkMail":
-            parameters["Email"] = addresses(hand.name)[hand.address]
-        if hand.action == "create":
+            parameters["Email"] = addresses(change.name)[change.address]
+        if change.action == "create":
             return
         with suppress(WorkMailError):
             self.workmail.perform(operation, parameters)
-        if hand.action == "delete":
+        if change.action == "delete":
             entity.delete()
-        if hasattr(self, "books"):
-            self.books.disturb(f"{ORGANIZATION_ID}/{entity.entity_id}")
-            self.books.seen["changed by hand"] += 1
+        if hasattr(self, "oracle"):
+            self.oracle.disturb(f"{ORGANIZATION_ID}/{entity.entity_id}")
+            self.oracle.seen["changed by change"] += 1
 
-    def export_by_hand(self, hand: ByHand, entity_id: str) -> None:
+    def export_by_hand(self, change: ManualChange, entity_id: str) -> None:
         """Starts a job, or cancels those of the mailbox."""
         self.ordered += 1
         with suppress(WorkMailError):
-            if hand.action == "cancel export":
+            if change.action == "cancel export":
                 for job in self.workmail.exports.jobs:
                     if job.entity_id == entity_id:
                         parameters = {"OrganizationId": ORGANIZATION_ID, "JobId": job.job_id}
@@ -659,18 +662,18 @@ class Deployments(RuleBasedStateMachine):
                             {**parameters, "ClientToken": f"cancelled-{self.ordered}"},
                         )
                 return
-            bucket = ARCHIVE if hand.action == "export" else ELSEWHERE
+            bucket = ARCHIVE if change.action == "export" else ELSEWHERE
             declared = Export(bucket, 0.0).properties
             self.workmail.perform(
                 "StartMailboxExportJob",
                 {
-                    "ClientToken": f"by-hand-{self.ordered}",
+                    "ClientToken": f"by-change-{self.ordered}",
                     "OrganizationId": ORGANIZATION_ID,
                     "EntityId": entity_id,
                     "RoleArn": declared["RoleArn"],
                     "KmsKeyArn": declared["KmsKeyArn"],
                     "S3BucketName": bucket,
-                    "S3Prefix": "by-hand",
+                    "S3Prefix": "by-change",
                 },
             )
 
@@ -686,7 +689,7 @@ class Deployments(RuleBasedStateMachine):
             role_arn=declared["RoleArn"],
             kms_key_arn=declared["KmsKeyArn"],
             s3_bucket_name=ARCHIVE,
-            s3_prefix="by-hand",
+            s3_prefix="by-change",
         )
         with suppress(WorkMailError):
             mailbox = Mailbox("another", self.time.now)
@@ -707,7 +710,7 @@ class Deployments(RuleBasedStateMachine):
         if edit.kind == "add":
             if names and free:
                 name = names[edit.which % len(names)]
-                export = EXPORTS[edit.what]
+                export = choose(self.exports, edit.what)
                 template[free[0]] = Declared(name, name, addresses(name)[0], export=export)
             return
         if not template:
@@ -740,7 +743,7 @@ class Deployments(RuleBasedStateMachine):
         if edit.kind == "retain":
             return replace(declared, retained=not declared.retained)
         if edit.kind == "snapshot":
-            others = [export for export in EXPORTS if export != declared.export]
+            others = [export for export in self.exports if export != declared.export]
             return replace(declared, export=others[edit.what % len(others)]) if others else declared
         if edit.kind == "adopt":
             return replace(declared, adopt_existing=not declared.adopt_existing)

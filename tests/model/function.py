@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Timer
 from typing import Any
 
 from botocore.exceptions import ConnectionClosedError
@@ -20,8 +21,8 @@ from tests.support.harness import (
     WorkMailClient,
     client_error,
 )
-from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
 
 FUNCTION_TIMEOUT = 600.0
@@ -43,7 +44,7 @@ class Time:
     def read(self) -> float:
         return self.now
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
@@ -58,7 +59,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class CallFault:
     """What goes wrong with the next calls, of one operation or of any; `times` None: with all."""
 
     fault: Failure | Drop
@@ -71,7 +72,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Mishap:
+class RunFaults:
     """What befalls one run of the function.
 
     `stack_error` is what reading the stack fails with. At WorkMail call number `ends_at` (from 0)
@@ -79,7 +80,7 @@ class Mishap:
     `interrupted_at` something else happens first.
     """
 
-    troubles: tuple[Trouble, ...] = ()
+    calls: tuple[CallFault, ...] = ()
     stack_error: str | None = None
     ends_at: int | None = None
     ends_in_error: bool = False
@@ -89,7 +90,7 @@ class Mishap:
     def passes(self) -> bool:
         """Whether the function has to succeed in spite of it."""
         return (
-            all(trouble.passes for trouble in self.troubles)
+            all(call_fault.passes for call_fault in self.calls)
             and self.stack_error is None
             and self.ends_at is None
             and self.interrupted_at is None
@@ -97,7 +98,7 @@ class Mishap:
 
     @property
     def is_none(self) -> bool:
-        return self == Mishap()
+        return self == RunFaults()
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Found:
     is_settled: bool
     aliases: tuple[str, ...]
     # The ids of members or delegates.
-    people: tuple[str, ...]
+    members: tuple[str, ...]
 
 
 @dataclass
@@ -121,7 +122,7 @@ class Run:
     """
 
     delivery: Delivery
-    mishap: Mishap
+    faults: RunFaults
     was_waited_for: bool
     found: Mapping[str, Found]
     began_at: float
@@ -159,7 +160,7 @@ class Function:
     """Runs the function against a local WorkMail and the stacks of a model.
 
     `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
-    `interrupt` is what happens before a call in the middle of a run whose mishap says so.
+    `interrupt` is what happens before a call in the middle of a run whose faults says so.
     """
 
     def __init__(
@@ -184,19 +185,20 @@ class Function:
     def run(
         self,
         delivery: Delivery,
-        mishap: Mishap,
+        faults: RunFaults,
         found: Mapping[str, Found],
         interrupt: Callable[[str], None],
     ) -> Run:
-        run = Run(delivery, mishap, delivery.event.is_waited_for, found, self.time.now)
+        run = Run(delivery, faults, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
-        provider = _Provider(
+        provider = CustomResource(
             RESOURCE_TYPES,
             process.client,
             Clock(
                 now=self.time.read,
                 sleep=process.sleep,
                 jitter=lambda: 1.0,
+                timer=_NoTimer,
                 utc_now=lambda: datetime.fromtimestamp(self.time.now, UTC),
             ),
             process.put,
@@ -209,9 +211,11 @@ class Function:
         return run
 
 
-class _Provider(CustomResource):
-    def _set_timeout(self) -> None:
-        """No timer: it would run in real time, and a thread for each run takes longer than most."""
+class _NoTimer(Timer):
+    """Never runs: it would in real time, and a thread for each run takes longer than most runs."""
+
+    def start(self) -> None:
+        pass
 
 
 class _Process:
@@ -228,7 +232,7 @@ class _Process:
         self.violation: AssertionError | None = None
         self._interrupt = interrupt
         self._ends_at = function.time.now + FUNCTION_TIMEOUT
-        self._left = {trouble: trouble.times for trouble in run.mishap.troubles}
+        self._left = {call_fault: call_fault.times for call_fault in run.faults.calls}
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._ends_at - self.function.time.now) * 1000))
@@ -245,28 +249,28 @@ class _Process:
         return _CloudFormationClient(self)
 
     def sleep(self, seconds: float) -> None:
-        self.go_on()
-        self.function.time.pass_by(seconds)
+        self.ensure_alive()
+        self.function.time.advance(seconds)
         self._let(self.function.after_sleep)
         # CloudFormation has given up meanwhile.
         if self.run.was_waited_for and not self.run.event.is_waited_for:
             self.run.was_interrupted = True
 
     def put(self, url: str, body: bytes, timeout: float) -> int:
-        self.go_on()
+        self.ensure_alive()
         self.run.bodies.append(body)
         return 200
 
-    def go_on(self) -> None:
+    def ensure_alive(self) -> None:
         if self.run.was_killed:
             raise Killed
 
     def arrive(self, operation: str) -> None:
         """What happens before a WorkMail call."""
-        self.go_on()
+        self.ensure_alive()
         time, run = self.function.time, self.run
-        time.pass_by(_SECONDS_A_CALL)
-        if run.mishap.interrupted_at == len(run.calls) and not run.was_interrupted:
+        time.advance(_SECONDS_A_CALL)
+        if run.faults.interrupted_at == len(run.calls) and not run.was_interrupted:
             run.was_interrupted = True
             began_at = time.now
             self._let(lambda: self._interrupt(operation))
@@ -281,17 +285,17 @@ class _Process:
 
     def end(self) -> None:
         """What happens in the middle of a WorkMail call."""
-        if self.run.mishap.ends_at == len(self.run.calls) - 1:
-            if self.run.mishap.ends_in_error:
+        if self.run.faults.ends_at == len(self.run.calls) - 1:
+            if self.run.faults.ends_in_error:
                 raise MemoryError
             self.run.was_killed = True
             raise Killed
 
     def fault(self, operation: str) -> Failure | Drop | None:
-        for trouble, times in self._left.items():
-            if times != 0 and trouble.operation in (None, operation):
-                self._left[trouble] = times and times - 1
-                return trouble.fault
+        for call_fault, times in self._left.items():
+            if times != 0 and call_fault.operation in (None, operation):
+                self._left[call_fault] = times and times - 1
+                return call_fault.fault
         return None
 
 
@@ -326,7 +330,7 @@ class _LambdaClient:
 
     def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
         process = self._process
-        process.go_on()
+        process.ensure_alive()
         assert (FunctionName, InvocationType) == (FUNCTION_ARN, "Event")
         fault = process.fault("InvokeFunction")
         if fault is None or fault.after_work:
@@ -377,8 +381,8 @@ class _CloudFormationClient:
         return page
 
     def _fail(self, operation: str) -> None:
-        self._process.go_on()
-        code = self._process.run.mishap.stack_error
+        self._process.ensure_alive()
+        code = self._process.run.faults.stack_error
         if code:
             raise client_error(operation, code, "ordered by the model")
 
@@ -392,11 +396,11 @@ def found(entity: Entity, now: float) -> Found:
         enabled_at=registration.enabled_at,
         is_settled=entity.registration_seen(now) is registration,
         aliases=tuple(entity.aliases),
-        people=tuple(entity.associated) if isinstance(entity, Group | Resource) else (),
+        members=tuple(entity.associated) if isinstance(entity, Group | Resource) else (),
     )
 
 
-def takes_away(event: Event, *, in_rollbacks: bool) -> bool:
+def may_remove(event: Event, *, in_rollbacks: bool) -> bool:
     """Whether a Create or an Update may take something away: not when nobody waits any more."""
     operation = event.stack.operation
     if operation is None or not operation.is_in_progress:

@@ -1,4 +1,4 @@
-"""Whatever CloudFormation, WorkMail, people and bad luck do in whatever order."""
+"""Whatever CloudFormation, WorkMail, members and bad luck do in whatever order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OFTEN = (
     "Delete failed",
     "an id that is not ours",
     "at rest as declared",
-    "changed by hand",
+    "changed by change",
     "delivered again",
     "continued",
     "continued too late",

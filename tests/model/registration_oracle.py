@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from local_aws.workmail import Behaviour, Entity, Exports, Organization
 from tests.model.cloudformation import Declared, Event, Row, Stack
-from tests.model.exports import ExportBooks
+from tests.model.export_oracle import ExportOracle
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.cloudformation.response import NEVER_CREATED
@@ -24,14 +24,14 @@ _MAY_STAY_ENABLED = "stays enabled and should not"
 
 
 class MailboxLost(AssertionError):
-    """DeregisterFromWorkMail was sent for an entity that a person still wants enabled."""
+    """DeregisterFromWorkMail was sent for an entity that a member still wants enabled."""
 
 
 class MailLost(AssertionError):
     """DeregisterFromWorkMail was sent under SNAPSHOT for a mailbox that was not exported."""
 
 
-class Books:
+class RegistrationOracle:
     """What the model knows of registrations, and the checks against it.
 
     `seen` counts what happened, so that a run can show that it met what it is there for.
@@ -49,7 +49,7 @@ class Books:
     ) -> None:
         self.seen: Counter[str] = Counter()
         self._organization = organization
-        self._exports = ExportBooks(exports, time)
+        self._exports = ExportOracle(exports, time)
         self._time = time
         self._settle_delay = behaviour.settle_delay
         self._hides_enabled_date = hides_enabled_date
@@ -64,7 +64,7 @@ class Books:
     # No mailbox is lost.
 
     def why_wanted(self, event: Event, entity: Entity) -> str | None:
-        """Why a person still wants an entity enabled that a Delete is about, or None.
+        """Why a member still wants an entity enabled that a Delete is about, or None.
 
         - The operation that sent the Delete is over, and no other moves the stack or its root:
           nobody has asked for the removal any more.
@@ -78,7 +78,7 @@ class Books:
         - Another stack's registration of the entity. The last of two stacks to remove it, and as
           well the first, disables it; so does a stack that is rolled back, if the other enabled
           the entity after this operation began.
-        - What somebody enables by hand during an operation is taken for what the operation enabled.
+        - What somebody enables by change during an operation is taken for what the operation enabled.
         - A stack whose rollback failed and that is deleted then disables what it lists.
         - A Delete that comes while a later operation moves the stack is taken for that operation's,
           and then the same logical id does not speak for the entity.
@@ -95,7 +95,7 @@ class Books:
         if not operation.removes_whole_stack and any(
             row.physical_id == physical_id
             and logical_id != event.logical_id
-            and not row.leaves
+            and not row.is_deleted
             and not self._is_removed(event, logical_id)
             for logical_id, row in stack.rows.items()
         ):
@@ -250,7 +250,7 @@ class Books:
             assert payload == {**event.message, **added}
             assert SECRET not in json.dumps(added)
         # Lambda can take an event and answer with an error all the same.
-        took = any(trouble.fault.after_work for trouble in run.mishap.troubles)
+        took = any(call_fault.fault.after_work for call_fault in run.faults.calls)
         assert took or (len(run.invoked) == 1 and not run.bodies), f"{event} goes on twice"
 
     def _check_answer(self, run: Run) -> None:
@@ -331,8 +331,8 @@ class Books:
             self.seen["Delete failed"] += 1
             assert not self._must_succeed(run, entity), f"{event} failed: {run.answer['Reason']}"
             return
-        if run.asked("DeregisterFromWorkMail") and self._exports.is_needed(event, entity):
-            self.seen[self._exports.check_told(run, entity)] += 1
+        if run.asked("DeregisterFromWorkMail") and self._exports.is_required(event, entity):
+            self.seen[self._exports.check_data(run, entity)] += 1
             self.seen["exported"] += 1
         if before.state == "ENABLED":
             why = self.why_wanted(event, entity)
@@ -375,7 +375,7 @@ class Books:
         ):
             return False
         is_held = any(
-            row.physical_id == physical_id and name != event.logical_id and not row.leaves
+            row.physical_id == physical_id and name != event.logical_id and not row.is_deleted
             for name, row in event.stack.rows.items()
         )
         enabled_at = before.enabled_at or 0.0
@@ -384,7 +384,7 @@ class Books:
     def _must_succeed(self, run: Run, entity: Entity | None) -> bool:
         """Nothing stands in the way of this event that does not settle by itself."""
         event = run.event
-        if not run.mishap.passes or self._settle_delay > _SETTLES_WITHIN:
+        if not run.faults.passes or self._settle_delay > _SETTLES_WITHIN:
             return False
         if event.request_type == "Delete":
             return entity is None or not self._exports.explain_failure(run, entity)

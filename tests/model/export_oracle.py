@@ -15,7 +15,7 @@ _AT_A_TIME = 10
 _LAST = 840.0
 
 
-class ExportBooks:
+class ExportOracle:
     """Which jobs there are, whose request started them, and what they are good for."""
 
     def __init__(self, exports: Exports, time: Time) -> None:
@@ -30,7 +30,7 @@ class ExportBooks:
         jobs.add(job_id)
         return jobs
 
-    def is_needed(self, event: Event, entity: Entity) -> bool:
+    def is_required(self, event: Event, entity: Entity) -> bool:
         """Whether this request may not deregister the entity before it is exported."""
         return (
             event.request_type == "Delete"
@@ -40,7 +40,7 @@ class ExportBooks:
 
     def lack(self, run: Run, entity: Entity) -> str | None:
         """Why the mail would be lost if the entity were deregistered now, or None."""
-        if not self.is_needed(run.event, entity):
+        if not self.is_required(run.event, entity):
             return None
         jobs = [job for job in self._exports.jobs if job.entity_id == entity.entity_id]
         if any(self._counts(job, run) for job in jobs):
@@ -48,7 +48,7 @@ class ExportBooks:
         there = [(job.order.s3_bucket_name, job.state, job.end_time) for job in jobs]
         return f"not exported at {run.began_at:.0f}, its jobs are {there}"
 
-    def check_told(self, run: Run, entity: Entity) -> str:
+    def check_data(self, run: Run, entity: Entity) -> str:
         """The answer of a Delete that deregistered names the job that counts; whose job that is."""
         told = run.answer["Data"]
         jobs = {job.job_id: job for job in self._exports.jobs}
@@ -63,7 +63,7 @@ class ExportBooks:
     def explain_failure(self, run: Run, entity: Entity) -> bool:
         """Whether a job, one of WorkMail's limits or the hour stood in the way of a Delete."""
         event = run.event
-        if not self.is_needed(event, entity):
+        if not self.is_required(event, entity):
             return False
         # WorkMail does not export what is disabled and still shown as enabled.
         if not found(entity, run.began_at).is_settled:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.workmail import Behaviour, Entity
-from tests.model.alias_books import ALIAS_CHANGES, AliasBooks
-from tests.model.cloudformation import Declared, DeclaredEntity, DeclaredPeople, Event
-from tests.model.function import FUNCTION_TIMEOUT, PASSWORD, Run, found, takes_away
-from tests.model.invariants import Books
-from tests.model.people_books import PEOPLE_CHANGES, PeopleBooks
+from tests.model.alias_oracle import ALIAS_CHANGES, AliasOracle
+from tests.model.cloudformation import Declared, DeclaredEntity, DeclaredMembers, Event
+from tests.model.function import FUNCTION_TIMEOUT, PASSWORD, Run, found, may_remove
+from tests.model.member_oracle import MEMBER_CHANGES, MemberOracle
+from tests.model.registration_oracle import RegistrationOracle
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
@@ -24,21 +24,21 @@ _SETTLES_WITHIN = 100.0
 
 
 class EntityLost(AssertionError):
-    """A user, group or resource was deleted that a person still wants."""
+    """A user, group or resource was deleted that a member still wants."""
 
 
-class TeamBooks(Books):
+class EntityOracle(RegistrationOracle):
     """What the model knows of users and groups; registrations are judged as everywhere."""
 
     def __init__(self, *given: Any, behaviour: Behaviour, **named: Any) -> None:
         super().__init__(*given, behaviour=behaviour, **named)
-        self._aliases = AliasBooks(self._organization, self.seen)
-        self._people = PeopleBooks(self._organization, behaviour, self.seen)
+        self._aliases = AliasOracle(self._organization, self.seen)
+        self._people = MemberOracle(self._organization, behaviour, self.seen)
         # By request: the ids of what was created for it.
         self._created: dict[Event, list[str]] = {}
 
-    def why_kept(self, event: Event, entity: Entity) -> str | None:
-        """Why a person still wants an entity that a Delete is about, or None.
+    def why_retained(self, event: Event, entity: Entity) -> str | None:
+        """Why a member still wants an entity that a Delete is about, or None.
 
         As with registrations; but what was there before a rollback cannot be told from what was
         not, so all of it is kept.
@@ -49,7 +49,7 @@ class TeamBooks(Books):
         if not operation.removes_whole_stack and any(
             row.physical_id == event.physical_id
             and name != event.logical_id
-            and not row.leaves
+            and not row.is_deleted
             and not operation.removes(name)
             for name, row in event.stack.rows.items()
         ):
@@ -73,16 +73,16 @@ class TeamBooks(Books):
                 self.violate(f"a Delete creates: {run.event}")
 
     def _why_not(self, run: Run, operation: str, parameters: Mapping[str, Any]) -> str | None:
-        """Why aliases, people or a password must not be changed so, or None."""
+        """Why aliases, members or a password must not be changed so, or None."""
         if operation in ALIAS_CHANGES:
             return self._aliases.violation(run, operation, parameters)
-        is_of_people = isinstance(run.event.declared, DeclaredPeople)
-        if operation in PEOPLE_CHANGES or (is_of_people and operation in _CHANGES):
+        is_of_people = isinstance(run.event.declared, DeclaredMembers)
+        if operation in MEMBER_CHANGES or (is_of_people and operation in _CHANGES):
             return self._people.violation(run, operation, parameters)
         # What changes between the look at the stack and the call, nobody can know.
         if operation == "ResetPassword" and not (
             self._asks_for_password(run.event)
-            and (run.was_interrupted or takes_away(run.event, in_rollbacks=False))
+            and (run.was_interrupted or may_remove(run.event, in_rollbacks=False))
         ):
             return "nobody asked for another password, or not any more"
         return None
@@ -102,7 +102,7 @@ class TeamBooks(Books):
         if entity is None or event.physical_id != own_id(entity):
             self.violate(f"{entity_id} is not what {event} is about")
             return
-        why = "not removed" if event.request_type != "Delete" else self.why_kept(event, entity)
+        why = "not removed" if event.request_type != "Delete" else self.why_retained(event, entity)
         if why == "late" and run.was_interrupted:
             # The operation has ended since the look: the same event, delivered twice, failed.
             why = None
@@ -124,7 +124,7 @@ class TeamBooks(Books):
         if operation in ALIAS_CHANGES:
             self._aliases.note(run, operation)
             self.disturb(f"{ORGANIZATION_ID}/{entity_id}")
-        if operation in PEOPLE_CHANGES:
+        if operation in MEMBER_CHANGES:
             self._people.note(operation)
         if operation in _DELETIONS:
             self.seen["deleted"] += 1
@@ -157,7 +157,7 @@ class TeamBooks(Books):
 
     def _check_convergence(self, run: Run) -> None:
         declared = run.event.declared
-        if isinstance(declared, DeclaredPeople):
+        if isinstance(declared, DeclaredMembers):
             self._people.check(run, declared)
             return
         super()._check_convergence(run)
@@ -201,10 +201,10 @@ class TeamBooks(Books):
             return
         if run.was_interrupted:
             return
-        before, why = run.found[entity.entity_id], self.why_kept(event, entity)
+        before, why = run.found[entity.entity_id], self.why_retained(event, entity)
         if run.answer["Status"] == "FAILED":
             self.seen["Delete of an entity failed"] += 1
-            must = run.mishap.passes and self._settle_delay <= _SETTLES_WITHIN
+            must = run.faults.passes and self._settle_delay <= _SETTLES_WITHIN
             assert not (must and before.is_settled and (why or before.state != "ENABLED")), (
                 f"{event} failed: {run.answer['Reason']}"
             )
@@ -268,7 +268,7 @@ class TeamBooks(Books):
         was_reset = set(run.asked("ResetPassword"))
         if not self._asks_for_password(run.event):
             assert not was_reset, f"{run.event} reset the password of {was_reset}"
-        elif not takes_away(run.event, in_rollbacks=False):
+        elif not may_remove(run.event, in_rollbacks=False):
             self.seen["no password reset in a rollback"] += 1
             assert not was_reset, f"{run.event} reset the password of {was_reset}"
         elif not run.asked("CreateUser"):
@@ -307,7 +307,7 @@ class TeamBooks(Books):
 
     def _must_be_made(self, run: Run, declared: DeclaredEntity) -> bool:
         """Nothing stands in the way: the name is free, or there is one who may be taken over."""
-        is_calm = run.mishap.passes and run.was_waited_for and not run.was_interrupted
+        is_calm = run.faults.passes and run.was_waited_for and not run.was_interrupted
         if not is_calm or self._settle_delay or not declared.adopt_existing:
             return False
         own = self._owned(run.event)
@@ -323,7 +323,7 @@ class TeamBooks(Books):
         if declared.kind == "RESOURCE" and own and any(entity is not own for entity in there):
             # It has another name by now, and somebody else has this one.
             return False
-        # One that was made a moment ago, by hand or by a creation nobody heard of, shows in time.
+        # One that was made a moment ago, by change or by a creation nobody heard of, shows in time.
         shows_by = run.began_at + _SETTLES_WITHIN
         return all(e.kind == declared.kind and e.visible_from <= shows_by for e in there)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.teams import Teams
+from tests.model.entity_deployments import EntityDeployments
 
 # More of them than for registrations alone: there is more to meet.
 _TIMES_AS_MANY = 2
@@ -20,7 +20,7 @@ _OFTEN = (
     "alias added",
     "alias removed",
     "as declared, an entity",
-    "as declared, people",
+    "as declared, members",
     "associated",
     "at rest as declared",
     "created",
@@ -33,7 +33,7 @@ _OFTEN = (
 )
 _SOMETIMES = (
     "a resource was changed in place",
-    "Create of people failed",
+    "Create of members failed",
     "Delete of an entity failed",
     "kept, late",
     "password reset",
@@ -44,12 +44,17 @@ _SOMETIMES = (
 
 
 def test_nobody_is_deleted_who_is_wanted(pytestconfig: pytest.Config) -> None:
-    Teams.steps, Teams.seen = 0, Counter()
+    EntityDeployments.steps, EntityDeployments.seen = 0, Counter()
     profile = settings.get_profile(pytestconfig.getoption("hypothesis_profile") or "model")
     run_state_machine_as_test(
-        Teams, settings=settings(profile, max_examples=_TIMES_AS_MANY * profile.max_examples)
+        EntityDeployments,
+        settings=settings(profile, max_examples=_TIMES_AS_MANY * profile.max_examples),
     )
-    print(f"{Teams.steps} steps, {dict(Teams.seen)}")
-    assert Teams.steps >= _STEPS
-    assert {what: Teams.seen[what] for what in _OFTEN if Teams.seen[what] < _SEEN_OFTEN} == {}
-    assert {what for what in _SOMETIMES if not Teams.seen[what]} == set()
+    print(f"{EntityDeployments.steps} steps, {dict(EntityDeployments.seen)}")
+    assert EntityDeployments.steps >= _STEPS
+    assert {
+        what: EntityDeployments.seen[what]
+        for what in _OFTEN
+        if EntityDeployments.seen[what] < _SEEN_OFTEN
+    } == {}
+    assert {what for what in _SOMETIMES if not EntityDeployments.seen[what]} == set()

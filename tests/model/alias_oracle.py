@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 
 from local_aws.workmail import Entity, Organization
 from tests.model.cloudformation import Event
-from tests.model.function import Run, takes_away
+from tests.model.function import Run, may_remove
 
 ALIAS_CHANGES = ("CreateAlias", "DeleteAlias")
 
 
-class AliasBooks:
+class AliasOracle:
     """Which aliases a registration may add and remove, and which it leaves."""
 
     def __init__(self, organization: Organization, seen: Counter[str]) -> None:
@@ -35,7 +35,7 @@ class AliasBooks:
             return f"{alias} is declared"
         if alias not in self._declared_before(event) and not event.declared.remove_other_aliases:
             return f"{alias} never was declared"
-        if not takes_away(event, in_rollbacks=False) and not run.was_interrupted:
+        if not may_remove(event, in_rollbacks=False) and not run.was_interrupted:
             return f"{alias} is taken away in a rollback, or late"
         return None
 
@@ -64,7 +64,7 @@ class AliasBooks:
         others_too = event.declared.remove_other_aliases
         undeclared = before - declared - {event.declared.email.casefold()}
         leaving = undeclared if others_too else undeclared & left
-        if takes_away(event, in_rollbacks=False):
+        if may_remove(event, in_rollbacks=False):
             assert not leaving & there, f"{event} left {leaving & there}"
         elif leaving:
             self._seen["aliases left in a rollback"] += 1

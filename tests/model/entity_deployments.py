@@ -15,21 +15,21 @@ from tests.model.cloudformation import (
     Declared,
     DeclaredByReference,
     DeclaredEntity,
-    DeclaredPeople,
+    DeclaredMembers,
     Plan,
 )
 from tests.model.deployments import (
     EDITS,
     PLANS,
     SMALL,
-    ByHand,
     Deployments,
     Edit,
+    ManualChange,
     addresses,
     choose,
 )
-from tests.model.invariants import Books
-from tests.model.team_invariants import TeamBooks
+from tests.model.entity_oracle import EntityOracle
+from tests.model.registration_oracle import RegistrationOracle
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 # The last is also the address of somebody else.
@@ -47,19 +47,21 @@ TEAM_EDIT = st.builds(
         + ["attribute"] * 4
         + ["name"] * 3
         + ["retain entity", "adopt entity", "entity twice", "remove", "rename", "address"]
-        + ["people"] * 5
+        + ["members"] * 5
         + ["aliases"] * 4
         + ["other aliases", "password", "password"]
     ),
     st.integers(0, len(TEAM) - 1),
     SMALL,
 )
-TEAM_EDITS = st.lists(st.one_of(TEAM_EDIT, TEAM_EDIT, TEAM_EDIT, EDITS), min_size=1, max_size=5)
+ENTITY_LIST_EDITS = st.lists(
+    st.one_of(TEAM_EDIT, TEAM_EDIT, TEAM_EDIT, EDITS), min_size=1, max_size=5
+)
 EDITS_IN_PLACE = st.lists(
     st.builds(
         Edit,
         st.sampled_from(
-            ["people", "aliases", "password", "password", "attribute", "other aliases", "name"]
+            ["members", "aliases", "password", "password", "attribute", "other aliases", "name"]
         ),
         SMALL,
         SMALL,
@@ -67,35 +69,35 @@ EDITS_IN_PLACE = st.lists(
     min_size=2,
     max_size=4,
 )
-TEAM_HANDS = st.builds(
-    ByHand,
+ENTITY_CHANGES = st.builds(
+    ManualChange,
     st.sampled_from((*TEAM, "alice", "bob", "room")),
     st.sampled_from(
-        ["enable"] * 3 + ["disable", "delete"] + ["create"] * 3 + ["alias", "unalias", "people"]
+        ["enable"] * 3 + ["disable", "delete"] + ["create"] * 3 + ["alias", "unalias", "members"]
     ),
     SMALL,
 )
 # Who can be a member of a group or a delegate of a resource.
-PEOPLE = ("dora", "erin", "alice", "bob", "sales")
+MEMBERS = ("dora", "erin", "alice", "bob", "sales")
 TEAM_AT_FIRST = [Edit("add entity", 0, 2)] * 4
 
 
-class Teams(Deployments):
+class EntityDeployments(Deployments):
     """As there, with members of a team whom nobody has made yet."""
 
-    books_of_a_kind: ClassVar[type[Books]] = TeamBooks
+    oracle_type: ClassVar[type[RegistrationOracle]] = EntityOracle
     steps: ClassVar[int] = 0
     seen: ClassVar[Counter[str]] = Counter()
 
     @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=TEAM_EDITS, plan=PLANS)
+    @rule(which=SMALL, edits=ENTITY_LIST_EDITS, plan=PLANS)
     def deploy(self, which: int, edits: list[Edit], plan: Plan) -> None:
         super().deploy(which, edits, plan)
 
     @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=TEAM_EDITS)
-    def deploy_in_peace(self, which: int, edits: list[Edit]) -> None:
-        super().deploy_in_peace(which, edits)
+    @rule(which=SMALL, edits=ENTITY_LIST_EDITS)
+    def deploy_undisturbed(self, which: int, edits: list[Edit]) -> None:
+        super().deploy_undisturbed(which, edits)
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=EDITS_IN_PLACE, plan=PLANS)
@@ -104,17 +106,17 @@ class Teams(Deployments):
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=EDITS_IN_PLACE)
-    def change_in_place_in_peace(self, which: int, edits: list[Edit]) -> None:
-        self.deploy_in_peace(which, edits)
+    def change_in_place_undisturbed(self, which: int, edits: list[Edit]) -> None:
+        self.deploy_undisturbed(which, edits)
 
     def at_first(self, edits: list[Edit]) -> list[Edit]:
         """Half of them begin with a team that stands."""
         return [*TEAM_AT_FIRST, *edits] if edits[0].what % 2 else edits
 
-    @rule(hand=TEAM_HANDS)
-    def meddle_with_the_team(self, hand: ByHand) -> None:
+    @rule(change=ENTITY_CHANGES)
+    def drift_entities(self, change: ManualChange) -> None:
         self.step()
-        self.do_by_hand(hand)
+        self.change_by_hand(change)
 
     def make_entity(self, name: str) -> None:
         kind = KINDS.get(name, "USER")
@@ -128,34 +130,34 @@ class Teams(Deployments):
             entity = self.organization.add_resource(name)
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 
-    def do_by_hand(self, hand: ByHand) -> None:
-        if hand.action not in ("alias", "unalias", "people"):
-            super().do_by_hand(hand)
+    def change_by_hand(self, change: ManualChange) -> None:
+        if change.action not in ("alias", "unalias", "members"):
+            super().change_by_hand(change)
             return
-        entity = next(iter(self.organization.known([hand.name])), None)
+        entity = next(iter(self.organization.known([change.name])), None)
         if entity is None:
             return
         given = {"OrganizationId": ORGANIZATION_ID}
         of_entity = {**given, "EntityId": entity.entity_id}
-        person = PEOPLE[hand.address]
+        member = MEMBERS[change.address]
         with suppress(WorkMailError):
-            if hand.action == "alias":
-                alias = f"{hand.name}.new@example.com" if hand.address else "shared@example.com"
+            if change.action == "alias":
+                alias = f"{change.name}.new@example.com" if change.address else "shared@example.com"
                 self.workmail.perform("CreateAlias", {**of_entity, "Alias": alias})
-            elif hand.action == "unalias" and entity.aliases:
-                alias = choose(entity.aliases, hand.address)
+            elif change.action == "unalias" and entity.aliases:
+                alias = choose(entity.aliases, change.address)
                 self.workmail.perform("DeleteAlias", {**of_entity, "Alias": alias})
             elif isinstance(entity, Group | Resource):
-                is_there = self.organization.entity(person).entity_id in entity.associated
+                is_there = self.organization.entity(member).entity_id in entity.associated
                 verb, to = ("Disassociate", "From") if is_there else ("Associate", "To")
                 if isinstance(entity, Group):
-                    operation, parameters = f"{verb}Member{to}Group", {"MemberId": person}
+                    operation, parameters = f"{verb}Member{to}Group", {"MemberId": member}
                     parameters["GroupId"] = entity.entity_id
                 else:
-                    operation, parameters = f"{verb}Delegate{to}Resource", {"EntityId": person}
+                    operation, parameters = f"{verb}Delegate{to}Resource", {"EntityId": member}
                     parameters["ResourceId"] = entity.entity_id
                 self.workmail.perform(operation, {**given, **parameters})
-        self.books.disturb(f"{ORGANIZATION_ID}/{entity.entity_id}")
+        self.oracle.disturb(f"{ORGANIZATION_ID}/{entity.entity_id}")
 
     def edit(self, template: dict[str, Declared], edit: Edit) -> None:
         entities = {name: one for name, one in template.items() if isinstance(one, DeclaredEntity)}
@@ -165,8 +167,8 @@ class Teams(Deployments):
             if entities:
                 logical_id = choose(list(entities), edit.which)
                 self.edit_entity(template, logical_id, entities[logical_id], edit)
-        elif edit.kind in ("attribute", "name", "password", "people"):
-            kinds = {"people": ("GROUP", "RESOURCE"), "password": ("USER",)}.get(edit.kind)
+        elif edit.kind in ("attribute", "name", "password", "members"):
+            kinds = {"members": ("GROUP", "RESOURCE"), "password": ("USER",)}.get(edit.kind)
             meant = [n for n, one in entities.items() if kinds is None or one.kind in kinds]
             if meant:
                 logical_id = choose(meant, edit.which)
@@ -181,7 +183,7 @@ class Teams(Deployments):
         entities = {
             n: one
             for n, one in template.items()
-            if isinstance(one, DeclaredEntity | DeclaredPeople)
+            if isinstance(one, DeclaredEntity | DeclaredMembers)
         }
         referring = {n: one for n, one in template.items() if isinstance(one, DeclaredByReference)}
         if edit.kind in ("move", "swap", "rewrite", "twice", "snapshot", "add"):
@@ -218,23 +220,23 @@ class Teams(Deployments):
             again = f"time {edit.what}" if edit.what else None
             template[logical_id] = replace(one, reset_password=again)
         else:
-            self.edit_people(template, logical_id, edit)
+            self.edit_members(template, logical_id, edit)
 
-    def edit_people(self, template: dict[str, Declared], of: str, edit: Edit) -> None:
+    def edit_members(self, template: dict[str, Declared], of: str, edit: Edit) -> None:
         """None, one or two; or as they are; or not declared any more."""
         one = template[of]
         assert isinstance(one, DeclaredEntity)
-        if edit.what == 3 and people_id(of) in template:
-            del template[people_id(of)]
+        if edit.what == 3 and members_id(of) in template:
+            del template[members_id(of)]
             return
-        people = tuple(choose(PEOPLE, edit.which + number) for number in range(edit.what))
-        template[people_id(of)] = DeclaredPeople(
+        members = tuple(choose(MEMBERS, edit.which + number) for number in range(edit.what))
+        template[members_id(of)] = DeclaredMembers(
             one.name,
             "",
             "",
             of=of,
             kind=one.kind,
-            people=None if edit.what == 3 else people,
+            members=None if edit.what == 3 else members,
             accepts_requests=(edit.which != 1) if one.kind == "RESOURCE" else None,
         )
 
@@ -257,7 +259,7 @@ class Teams(Deployments):
             display_name="Member",
         )
         if KINDS.get(name, "USER") != "USER":
-            self.edit_people(template, free[0], Edit("people", edit.which, edit.what))
+            self.edit_members(template, free[0], Edit("members", edit.which, edit.what))
         if edit.what:
             self.register(template, free[0], edit)
 
@@ -289,20 +291,20 @@ class Teams(Deployments):
             new = choose(free, edit.what)
             template[new] = template.pop(logical_id)
             template |= {name: replace(other, of=new) for name, other in of_it.items()}
-            people = template.pop(people_id(logical_id), None)
-            if isinstance(people, DeclaredPeople):
-                template[people_id(new)] = replace(people, of=new)
+            members = template.pop(members_id(logical_id), None)
+            if isinstance(members, DeclaredMembers):
+                template[members_id(new)] = replace(members, of=new)
         elif edit.kind == "remove entity":
             for name in (logical_id, *of_it):
                 del template[name]
-            template.pop(people_id(logical_id), None)
+            template.pop(members_id(logical_id), None)
         elif edit.kind == "retain entity":
             template[logical_id] = replace(one, retained=not one.retained)
         elif edit.kind == "adopt entity":
             template[logical_id] = replace(one, adopt_existing=not one.adopt_existing)
 
 
-def people_id(of: str) -> str:
+def members_id(of: str) -> str:
     """The logical id of who belongs to what has this one."""
     return f"{of}People"
 
