@@ -10,13 +10,13 @@ from tests.model.function import Run, Time, found
 
 _DAY = 24 * 3600.0
 _AT_A_TIME = 10
-# Before CloudFormation gives up, in seconds: an invocation that begins later may find that it may
+# Before CloudFormation gives up, in seconds: an invocation that begins later may find that it must
 # not go on. So much is kept for a request that had waited, and for what comes after the export.
 _LAST = 840.0
 
 
 class ExportOracle:
-    """Which jobs there are, whose request started them, and what they are good for."""
+    """Which jobs exist, which request started them, and which of them count."""
 
     def __init__(self, exports: Exports, time: Time) -> None:
         self._exports = exports
@@ -24,7 +24,7 @@ class ExportOracle:
         # (stack id, request id) -> ids of jobs.
         self._jobs_of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
-    def note_job(self, event: Event, job_id: str) -> set[str]:
+    def record_job(self, event: Event, job_id: str) -> set[str]:
         """The jobs that the request has started so far."""
         jobs = self._jobs_of[event.stack.stack_id, event.request_id]
         jobs.add(job_id)
@@ -49,19 +49,19 @@ class ExportOracle:
         return f"not exported at {run.began_at:.0f}, its jobs are {there}"
 
     def check_data(self, run: Run, entity: Entity) -> str:
-        """The answer of a Delete that deregistered names the job that counts; whose job that is."""
-        told = run.answer["Data"]
+        """Whether the job that the response names is its own; asserts that it counts."""
+        data = run.response["Data"]
         jobs = {job.job_id: job for job in self._exports.jobs}
-        job = jobs[told["ExportJobId"]]
+        job = jobs[data["ExportJobId"]]
         assert job.entity_id == entity.entity_id
         assert self._counts(job, run)
-        assert told["ExportedTo"] == f"s3://{job.order.s3_bucket_name}/{job.s3_path}"
+        assert data["ExportedTo"] == f"s3://{job.order.s3_bucket_name}/{job.s3_path}"
         if job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]:
             return "its own job"
         return "joined" if job.end_time and job.end_time >= run.event.sent_at else "used again"
 
     def explain_failure(self, run: Run, entity: Entity) -> bool:
-        """Whether a job, one of WorkMail's limits or the hour stood in the way of a Delete."""
+        """Whether a job, one of WorkMail's limits or the hour prevented a Delete."""
         event = run.event
         if not self.is_required(event, entity):
             return False
@@ -75,12 +75,12 @@ class ExportOracle:
         jobs = [j for j in all_jobs if j.entity_id == entity.entity_id and j.start_time > since]
         if not jobs:
             return sum(job.state == "RUNNING" for job in all_jobs) >= _AT_A_TIME
-        return any(self._stands_in_the_way(job, run) for job in jobs)
+        return any(self._prevents(job, run) for job in jobs)
 
-    def _stands_in_the_way(self, job: ExportJob, run: Run) -> bool:
+    def _prevents(self, job: ExportJob, run: Run) -> bool:
         declared, event = run.event.declared.export, run.event
         if job.state == "RUNNING" and declared and job.order.s3_bucket_name == declared.bucket:
-            # It is waited for, as long as that may take.
+            # It is waited for, however long that lasts.
             return self._time.now >= event.given_up_at - _LAST
         return not self._counts(job, run)
 

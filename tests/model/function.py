@@ -1,4 +1,4 @@
-"""The real function, run for one event at a time in a time of its own, and what befalls a run."""
+"""The real function, run for one event at a time in simulated time, and the faults of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, Group, Resource, WorkMail
-from tests.model.cloudformation import PASSWORD_SECRET, Event, Stack
+from tests.model.cloudformation import CloudFormation, Event
+from tests.model.templates import PASSWORD_SECRET
 from tests.support.harness import (
     FUNCTION_ARN,
     SecretsManagerClient,
@@ -60,24 +61,20 @@ class Delivery:
 
 @dataclass(frozen=True)
 class CallFault:
-    """What goes wrong with the next calls, of one operation or of any; `times` None: with all."""
+    """Fails the next calls of one operation, or of any; `times` None: all of them."""
 
     fault: Failure | Drop
     operation: str | None = None
     times: int | None = 1
 
-    @property
-    def passes(self) -> bool:
-        return self.times is not None
-
 
 @dataclass(frozen=True)
 class RunFaults:
-    """What befalls one run of the function.
+    """What fails in one run of the function.
 
-    `stack_error` is what reading the stack fails with. At WorkMail call number `ends_at` (from 0)
-    the process is killed, or with `ends_in_error` runs out of memory. Before call number
-    `interrupted_at` something else happens first.
+    `stack_error` fails each read of a stack. At WorkMail call number `ends_at` (from 0) the process
+    is killed, or with `ends_in_error` runs out of memory. Before call number `interrupted_at`
+    something else happens first.
     """
 
     calls: tuple[CallFault, ...] = ()
@@ -87,18 +84,10 @@ class RunFaults:
     interrupted_at: int | None = None
 
     @property
-    def passes(self) -> bool:
-        """Whether the function has to succeed in spite of it."""
-        return (
-            all(call_fault.passes for call_fault in self.calls)
-            and self.stack_error is None
-            and self.ends_at is None
-            and self.interrupted_at is None
-        )
-
-    @property
-    def is_none(self) -> bool:
-        return self == RunFaults()
+    def are_temporary(self) -> bool:
+        """Whether the function has to succeed in spite of them."""
+        passing = tuple(fault for fault in self.calls if fault.times is not None)
+        return self == RunFaults(passing, ends_in_error=self.ends_in_error)
 
 
 @dataclass(frozen=True)
@@ -126,7 +115,7 @@ class Run:
     was_waited_for: bool
     found: Mapping[str, Found]
     began_at: float
-    # Of which other runs, that interrupted this one, took so much.
+    # Of which other runs, which interrupted this one, spent so much.
     others_seconds: float = 0.0
     seconds: float = 0.0
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -143,31 +132,35 @@ class Run:
         """The entities that these operations were called for."""
         return [entity_id for operation, entity_id in self.calls if operation in operations]
 
+    @property
+    def response(self) -> dict[str, Any]:
+        response: dict[str, Any] = json.loads(self.bodies[-1])
+        return response
+
+    @property
+    def has_succeeded(self) -> bool:
+        return bool(self.response["Status"] == "SUCCESS")
+
     def __str__(self) -> str:
         counted = Counter(operation for operation, _ in self.calls)
         calls = ", ".join(f"{name} {n}" if n > 1 else name for name, n in counted.items())
-        without = "goes on" if self.invoked else "no answer"
-        end = f"{self.answer['Status']} {self.answer['Reason']}" if self.bodies else without
+        without = "continues" if self.invoked else "no response"
+        end = f"{self.response['Status']} {self.response['Reason']}" if self.bodies else without
         return f"{calls} -> {end} after {self.seconds:.0f} s"
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self.bodies[-1])
-        return answer
 
 
 class Function:
     """Runs the function against a local WorkMail and the stacks of a model.
 
     `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
-    `interrupt` is what happens before a call in the middle of a run whose faults says so.
+    `interrupt` is what happens before a call in the middle of a run whose faults say so.
     """
 
     def __init__(
         self,
         time: Time,
         workmail: WorkMail,
-        stacks: Mapping[str, Stack],
+        account: CloudFormation,
         *,
         hides_enabled_date: bool,
         before_call: Callable[[Run, str, Mapping[str, Any]], None],
@@ -176,7 +169,7 @@ class Function:
     ) -> None:
         self.time = time
         self.workmail = workmail
-        self.stacks = stacks
+        self.account = account
         self.hides_enabled_date = hides_enabled_date
         self.before_call = before_call
         self.after_call = after_call
@@ -228,7 +221,7 @@ class _Process:
     def __init__(self, function: Function, run: Run, interrupt: Callable[[str], None]) -> None:
         self.function = function
         self.run = run
-        # Found in the middle of the run, where the function would take it for a failure.
+        # Raised when the run is over: inside it the function would catch it.
         self.violation: AssertionError | None = None
         self._interrupt = interrupt
         self._ends_at = function.time.now + FUNCTION_TIMEOUT
@@ -314,14 +307,14 @@ class _WorkMailClient(WorkMailClient):
         if fault and not fault.after_work:
             process.end()
             raise _raised(operation, fault)
-        answer = super()._perform(operation, parameters)
-        function.after_call(process.run, operation, entity_id, answer)
+        response = super()._perform(operation, parameters)
+        function.after_call(process.run, operation, entity_id, response)
         process.end()
         if fault:
             raise _raised(operation, fault)
         if function.hides_enabled_date:
-            answer.pop("EnabledDate", None)
-        return answer
+            response.pop("EnabledDate", None)
+        return response
 
 
 class _LambdaClient:
@@ -350,7 +343,7 @@ class _CloudFormationClient:
         self._fail("DescribeStacks")
         own = self._process.run.event.stack
         assert StackName in (own.stack_id, own.root and own.root.stack_id)
-        stack = self._process.function.stacks[StackName]
+        stack = self._process.function.account.stacks[StackName]
         described = {
             "StackStatus": stack.status,
             "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
@@ -401,11 +394,10 @@ def found(entity: Entity, now: float) -> Found:
 
 
 def may_remove(event: Event, *, in_rollbacks: bool) -> bool:
-    """Whether a Create or an Update may take something away: not when nobody waits any more."""
+    """Whether a Create or an Update may remove anything: not when CloudFormation waits no more."""
     operation = event.stack.operation
-    if operation is None or not operation.is_in_progress:
-        return False
-    return in_rollbacks or not operation.rolls_back
+    assert operation
+    return operation.is_in_progress and (in_rollbacks or not operation.rolls_back)
 
 
 def _entity_of(parameters: Mapping[str, Any]) -> str:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.workmail import Behaviour, Entity, Group, Organization, Resource
-from tests.model.cloudformation import DeclaredMembers
+from local_aws.workmail import Behaviour, Group, Organization, Resource
 from tests.model.function import Run, may_remove
+from tests.model.templates import DeclaredMembers
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 MEMBER_CHANGES = {
@@ -17,12 +17,12 @@ MEMBER_CHANGES = {
     "AssociateDelegateToResource": ("RESOURCE", "EntityId"),
     "DisassociateDelegateFromResource": ("RESOURCE", "EntityId"),
 }
-# The budget in which somebody new has to show, in seconds.
+# The budget in which a new entity has to show, in seconds.
 _SHOWS_WITHIN = 100.0
 
 
 class MemberOracle:
-    """Who may be added and removed, and who has to be there in the end."""
+    """Which members may be added and removed, and which must exist in the end."""
 
     def __init__(
         self, organization: Organization, behaviour: Behaviour, seen: Counter[str]
@@ -35,48 +35,48 @@ class MemberOracle:
         """Why this call must not be made, or None."""
         event, declared = run.event, run.event.declared
         if not isinstance(declared, DeclaredMembers) or event.request_type == "Delete":
-            return "nobody declared members"
+            return "no members are declared"
         kind, parameter = MEMBER_CHANGES.get(operation, ("RESOURCE", ""))
         id_name = "GroupId" if kind == "GROUP" else "ResourceId"
         if declared.kind != kind or parameters[id_name] != declared.entity_id:
             return "it is of another entity"
         if operation == "UpdateResource":
-            return self._why_no_update(declared, parameters)
+            resource = self._organization.entities[declared.entity_id]
+            if declared.accepts_requests is None:
+                return "no booking options are declared"
+            is_renamed = parameters.get("Name", resource.name) != resource.name
+            return "its delegates do not rename a resource" if is_renamed else None
         if run.was_interrupted:
-            # In between, a name can have come to mean somebody else.
+            # In between, a name can have come to mean another entity.
             return None
-        is_wanted = parameters[parameter] in self._wanted(declared)
+        member_id = parameters[parameter]
+        is_declared = member_id in self._declared_ids(declared)
         if operation.startswith("Associate"):
-            return None if is_wanted else f"nobody declared {parameters[parameter]}"
-        if is_wanted or declared.members is None:
-            return f"{parameters[parameter]} is declared"
-        if not may_remove(event, in_rollbacks=True):
-            return f"{parameters[parameter]} is taken away late"
-        return None
-
-    def note(self, operation: str) -> None:
-        self._seen["associated" if operation.startswith("Associate") else "disassociated"] += 1
+            return None if is_declared else f"{member_id} is not declared"
+        if is_declared or declared.members is None:
+            return f"{member_id} is declared"
+        return None if may_remove(event, in_rollbacks=True) else f"{member_id} is removed late"
 
     def check(self, run: Run, declared: DeclaredMembers) -> None:
         """After a Create or an Update."""
-        event, answer = run.event, run.answer
+        event = run.event
         owner = self._organization.entities[declared.entity_id]
         assert isinstance(owner, Group | Resource)
-        if answer["Status"] == "FAILED":
+        if not run.has_succeeded:
             self._seen[f"{event.request_type} of members failed"] += 1
             assert not self._must_succeed(run, declared, owner), (
-                f"{event} has no reason to fail: {answer['Reason']}"
+                f"{event} has no reason to fail: {run.response['Reason']}"
             )
             return
         plural = "members" if declared.kind == "GROUP" else "delegates"
-        assert answer["PhysicalResourceId"] == (
+        assert run.response["PhysicalResourceId"] == (
             f"{ORGANIZATION_ID}/{owner.kind.lower()}/{owner.entity_id}/{plural}"
         )
         if run.was_interrupted:
             return
         if owner.state == "DELETED":
             operation = event.stack.operation
-            assert operation and operation.rolls_back, f"{event} succeeded on what is deleted"
+            assert operation and operation.rolls_back, f"{event} succeeded on a deleted entity"
             return
         self._check_members(run, declared, owner)
         if declared.accepts_requests is not None:
@@ -85,61 +85,48 @@ class MemberOracle:
             assert accepts is declared.accepts_requests, f"{event}: it accepts is {accepts}"
 
     def _check_members(self, run: Run, declared: DeclaredMembers, owner: Group | Resource) -> None:
-        before, there = set(run.found[owner.entity_id].members), self._living(owner)
+        existing = self._existing(owner)
+        before = set(run.found[owner.entity_id].members) & existing
         if declared.members is None:
-            assert there == before & there, f"{run.event} changed whom nobody declared"
+            assert existing == before, f"{run.event} changed undeclared members"
             return
-        wanted = self._wanted(declared)
-        assert wanted <= there, f"{run.event} lacks {wanted - there}"
+        expected = self._declared_ids(declared)
+        assert expected <= existing, f"{run.event} lacks {expected - existing}"
         if may_remove(run.event, in_rollbacks=True):
-            assert there == wanted, f"{run.event} has {there - wanted} too many"
+            assert existing == expected, f"{run.event} retained {existing - expected}"
             self._seen["as declared, members"] += 1
         else:
-            assert there >= before & there
+            assert existing >= before
 
     def _must_succeed(self, run: Run, declared: DeclaredMembers, owner: Group | Resource) -> bool:
-        """All are there, and WorkMail takes them as they are."""
-        is_calm = run.faults.passes and run.was_waited_for and not run.was_interrupted
+        """All exist, and WorkMail accepts them as they are."""
+        if not run.faults.are_temporary or not run.was_waited_for or run.was_interrupted:
+            return False
         members = self._organization.known(declared.members or ())
         operation = run.event.stack.operation
         if operation and operation.rolls_back:
-            # It can end without who is gone.
+            # It can end without those that are deleted.
             members = [one for one in members if one.state != "DELETED"]
             if owner.state == "DELETED":
-                return is_calm
+                return True
         elif len(members) < len(declared.members or ()):
-            return False
-        if not is_calm:
             return False
         if any(
             one.state == "DELETED" or one.visible_from > run.began_at + _SHOWS_WITHIN
             for one in (owner, *members)
-        ):
-            return False
-        if any(one is owner or one.kind == "RESOURCE" for one in members):
+        ) or any(one is owner or one.kind == "RESOURCE" for one in members):
             return False
         added = [one for one in members if one.entity_id not in owner.associated]
         are_enabled = all(one.state == "ENABLED" for one in (owner, *added))
         if added and not are_enabled and not self._behaviour.disabled_can_be_associated:
             return False
-        remain = members if declared.members is not None else self._living(owner)
-        return bool(remain) or declared.accepts_requests is not False
+        remaining = members if declared.members is not None else self._existing(owner)
+        return bool(remaining) or declared.accepts_requests is not False
 
-    def _why_no_update(
-        self, declared: DeclaredMembers, parameters: Mapping[str, Any]
-    ) -> str | None:
-        resource = self._organization.entities[declared.entity_id]
-        assert isinstance(resource, Resource)
-        if declared.accepts_requests is None:
-            return "nobody declared booking options"
-        if parameters.get("Name", resource.name) != resource.name:
-            return "its delegates do not rename a resource"
-        return None
-
-    def _wanted(self, declared: DeclaredMembers) -> set[str]:
+    def _declared_ids(self, declared: DeclaredMembers) -> set[str]:
         members = self._organization.known(declared.members or ())
         return {one.entity_id for one in members if one.state != "DELETED"}
 
-    def _living(self, owner: Group | Resource) -> set[str]:
-        entities: dict[str, Entity] = self._organization.entities
+    def _existing(self, owner: Group | Resource) -> set[str]:
+        entities = self._organization.entities
         return {id for id in owner.associated if entities[id].state != "DELETED"}

@@ -1,4 +1,4 @@
-"""What must hold, decided from the model's own books and from the truth in the local WorkMail.
+"""What must hold of registrations, decided from the model and from the truth in the local WorkMail.
 
 Nothing here asks the code under test, or what it was shown.
 """
@@ -10,25 +10,26 @@ from collections import Counter
 from collections.abc import Mapping
 
 from local_aws.workmail import Behaviour, Entity, Exports, Organization
-from tests.model.cloudformation import Declared, Event, Row, Stack
+from tests.model.cloudformation import CloudFormation, Event, Operation, Row, Stack
 from tests.model.export_oracle import ExportOracle
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
+from tests.model.templates import Declared
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
+# The budget in which a change has to show, in seconds.
+SETTLES_WITHIN = 100.0
 _LONGEST_BODY = 4096
 _LONGEST_PHYSICAL_ID = 1024
-# The budget in which what was asked for has to show, in seconds.
-_SETTLES_WITHIN = 100.0
 _MAY_STAY_ENABLED = "stays enabled and should not"
 
 
 class MailboxLost(AssertionError):
-    """DeregisterFromWorkMail was sent for an entity that a member still wants enabled."""
+    """DeregisterFromWorkMail was sent for an entity that must stay enabled."""
 
 
 class MailLost(AssertionError):
-    """DeregisterFromWorkMail was sent under SNAPSHOT for a mailbox that was not exported."""
+    """DeregisterFromWorkMail was sent for a mailbox that had to be exported first."""
 
 
 class RegistrationOracle:
@@ -41,34 +42,33 @@ class RegistrationOracle:
         self,
         organization: Organization,
         exports: Exports,
+        account: CloudFormation,
         time: Time,
         *,
         behaviour: Behaviour,
-        rollback_moves_time: bool,
         hides_enabled_date: bool,
     ) -> None:
         self.seen: Counter[str] = Counter()
         self._organization = organization
         self._exports = ExportOracle(exports, time)
+        self._account = account
         self._time = time
         self._settle_delay = behaviour.settle_delay
         self._hides_enabled_date = hides_enabled_date
-        self._rollback_moves_time = rollback_moves_time
         # Raised when the run is over: inside it the function would catch them.
         self._violations: list[AssertionError] = []
-        # (stack id, logical id, physical id) that the function enabled or took over.
-        self._made: set[tuple[str, str, str]] = set()
-        # (stack id, logical id, physical id, address) that nothing has disturbed since.
+        # (stack id, logical id, physical id) that the function enabled or adopted.
+        self._adopted: set[tuple[str, str, str]] = set()
+        # (stack id, logical id, physical id, address) that nothing has changed since.
         self._as_declared: set[tuple[str, str, str, str]] = set()
 
     # No mailbox is lost.
 
-    def why_wanted(self, event: Event, entity: Entity) -> str | None:
-        """Why a member still wants an entity enabled that a Delete is about, or None.
+    def reason_to_retain(self, event: Event, entity: Entity) -> str | None:
+        """Why an entity that a Delete is about must stay enabled, or None.
 
-        - The operation that sent the Delete is over, and no other moves the stack or its root:
-          nobody has asked for the removal any more.
-        - This logical id of this stack never enabled the entity and never took it over.
+        - The operation that sent the Delete is over, and no other moves the stack or its root.
+        - This logical id of this stack never enabled the entity and never adopted it.
         - Another resource of the stack has it, and stays: it was renamed, moved or swapped.
         - The operation rolls back, and the entity was enabled before it began: before the root's,
           if the stack moves with its root.
@@ -78,26 +78,22 @@ class RegistrationOracle:
         - Another stack's registration of the entity. The last of two stacks to remove it, and as
           well the first, disables it; so does a stack that is rolled back, if the other enabled
           the entity after this operation began.
-        - What somebody enables by change during an operation is taken for what the operation enabled.
+        - What is enabled by hand during an operation counts as enabled by the operation.
         - A stack whose rollback failed and that is deleted then disables what it lists.
-        - A Delete that comes while a later operation moves the stack is taken for that operation's,
+        - A Delete that comes while a later operation moves the stack counts as that operation's,
           and then the same logical id does not speak for the entity.
-        - A Create or an Update that comes late does what it says: it may enable an entity that the
-          stack has given up, or give it an earlier address. It disables none.
+        - A Create or an Update that comes late does what it declares: it may enable an entity that
+          the stack has given up, or give it an earlier address. It disables none.
         """
-        stack = event.stack
-        operation = stack.operation
-        if operation is None or not operation.is_in_progress:
+        operation = _operation(event)
+        if not operation.is_in_progress:
             return "late"
         physical_id = _physical_id(entity)
-        if (stack.stack_id, event.logical_id, physical_id) not in self._made:
+        if (event.stack.stack_id, event.logical_id, physical_id) not in self._adopted:
             return "not ours"
-        if not operation.removes_whole_stack and any(
-            row.physical_id == physical_id
-            and logical_id != event.logical_id
-            and not row.is_deleted
-            and not self._is_removed(event, logical_id)
-            for logical_id, row in stack.rows.items()
+        if any(
+            not row.is_deleted and event.stack.keeps(name)
+            for name, row in other_rows(event, physical_id)
         ):
             return "handed over"
         enabled_at = entity.registration.enabled_at or 0.0
@@ -109,10 +105,10 @@ class RegistrationOracle:
         """Judges each WorkMail call before it is performed.
 
         An undo deregisters without an export, whatever its Update declares: it gives up only what
-        this very invocation enabled a moment ago, and leaves the mail as it was before.
+        this very invocation enabled a moment ago, and the mail is as it was before.
         """
         if SECRET in str(parameters):
-            self.violate(f"{operation} was told the response URL: {run.event}")
+            self.violate(f"{operation} was sent the response URL: {run.event}")
         if operation == "StartMailboxExportJob":
             self._judge_export(run, parameters)
         if operation not in CHANGING:
@@ -124,35 +120,36 @@ class RegistrationOracle:
         elif operation == "DeregisterFromWorkMail":
             why = self._why_not_deregister(run, entity)
             if why and entity.state == "ENABLED":
-                self._violations.append(MailboxLost(f"{entity.name} is wanted: {why}: {event}"))
+                self._violations.append(MailboxLost(f"{entity.name} must stay: {why}: {event}"))
             lack = self._exports.lack(run, entity)
             if lack and entity.state == "ENABLED":
                 self._violations.append(MailLost(f"{entity.name}: {lack}: {event}"))
         else:
-            self._made.add((event.stack.stack_id, event.logical_id, _physical_id(entity)))
+            self._adopted.add((event.stack.stack_id, event.logical_id, _physical_id(entity)))
             if event.request_type == "Delete" or parameters["Email"] != event.declared.email:
-                self.violate(f"{operation} with {parameters}, which nobody declared: {event}")
+                self.violate(f"{operation} with undeclared {parameters}: {event}")
 
     def violate(self, message: str) -> None:
         self._violations.append(AssertionError(message))
 
     def _judge_export(self, run: Run, parameters: Mapping[str, str]) -> None:
-        """No job for what is to stay, or has no mailbox (any more)."""
+        """No job for an entity that is retained, or has no mailbox (any more)."""
         event, entity_id = run.event, parameters["EntityId"]
         entity = self._organization.entities.get(entity_id)
         declared = event.declared.export
         if event.request_type != "Delete" or declared is None:
-            self.violate(f"nobody declared an export: {event}")
+            self.violate(f"no export is declared: {event}")
         elif entity is None or _physical_id(entity) != event.physical_id:
             self.violate(f"{entity_id} is exported, and is not what the Delete is about: {event}")
         elif parameters["S3BucketName"] != declared.bucket:
-            self.violate(f"the export goes to {parameters['S3BucketName']}: {event}")
+            self.violate(f"the export is sent to {parameters['S3BucketName']}: {event}")
         elif entity.kind == "GROUP":
             self.violate(f"a group has no mailbox: {event}")
-        # What changes between a look at the stack or the entity and the call, nobody can know, and
-        # what WorkMail did not show then.
+        # What changes between a look at the stack or the entity and the call cannot be known, and
+        # neither can what WorkMail did not show then.
         elif run.found[entity_id].is_settled and not run.was_interrupted:
-            why = self.why_wanted(event, entity) if entity.state == "ENABLED" else entity.state
+            is_enabled = entity.state == "ENABLED"
+            why = self.reason_to_retain(event, entity) if is_enabled else entity.state
             if why:
                 self.violate(f"{entity.name} is exported, and is {why}: {event}")
 
@@ -161,61 +158,57 @@ class RegistrationOracle:
         if event.request_type == "Delete":
             if physical_id != event.physical_id:
                 return f"the Delete is about {event.physical_id}"
-            return self.why_wanted(event, entity)
+            return self.reason_to_retain(event, entity)
         if event.request_type == "Create":
             return "a Create deregisters nothing"
         if physical_id == event.physical_id:
             return "an Update never deregisters its own entity"
         before = run.found.get(entity.entity_id)
-        # What WorkMail does not show yet, nobody can know.
-        is_shown = found(entity, self._time.now).is_settled
-        can_be_told = before is not None and (before.is_settled or not self._hides_enabled_date)
-        is_shown = is_shown and can_be_told
-        if before and before.state == "ENABLED" and is_shown and not run.was_interrupted:
+        # What WorkMail does not show yet cannot be known.
+        is_known = (
+            before is not None
+            and (before.is_settled or not self._hides_enabled_date)
+            and found(entity, self._time.now).is_settled
+        )
+        if before and before.state == "ENABLED" and is_known and not run.was_interrupted:
             return "the Update did not enable it"
         return None
 
-    def _is_removed(self, event: Event, logical_id: str) -> bool:
-        """Whether the operation in progress is going to delete this resource as well."""
-        operation = event.stack.operation
-        return operation is not None and operation.removes(logical_id)
-
-    # Bookkeeping.
+    # What changes.
 
     def after_call(
-        self, run: Run, operation: str, entity_id: str, answer: Mapping[str, str]
+        self, run: Run, operation: str, entity_id: str, response: Mapping[str, str]
     ) -> None:
-        """Notes what a WorkMail call has changed."""
+        """Records what a WorkMail call has changed."""
+        event = run.event
         if operation == "StartMailboxExportJob":
-            self.seen["export asked for"] += 1
-            jobs = self._exports.note_job(run.event, answer["JobId"])
+            self.seen["export requested"] += 1
+            jobs = self._exports.record_job(event, response["JobId"])
             if len(jobs) > 1:
-                self.violate(f"one request, and jobs {sorted(jobs)}: {run.event}")
+                self.violate(f"one request, and jobs {sorted(jobs)}: {event}")
         if operation not in CHANGING:
             return
         physical_id = f"{ORGANIZATION_ID}/{entity_id}"
-        if run.event.request_type != "Delete":
-            self.disturb(physical_id)
-            return
-        # A Delete must not disturb what other resources of its stack declare.
+        # A Delete must not change what other resources of its stack declare.
         self._as_declared = {
-            made
-            for made in self._as_declared
-            if made[2] != physical_id
-            or (made[0] == run.event.stack.stack_id and made[1] != run.event.logical_id)
+            key
+            for key in self._as_declared
+            if key[2] != physical_id
+            or (
+                event.request_type == "Delete"
+                and key[0] == event.stack.stack_id
+                and key[1] != event.logical_id
+            )
         }
 
-    def disturb(self, physical_id: str) -> None:
+    def changed_elsewhere(self, physical_id: str) -> None:
         """Something other than its registration has changed an entity, or may have."""
-        self._as_declared = {made for made in self._as_declared if made[2] != physical_id}
+        self._as_declared = {key for key in self._as_declared if key[2] != physical_id}
 
     def found(self) -> dict[str, Found]:
         """The truth about all entities."""
         now = self._time.now
         return {id: found(entity, now) for id, entity in self._organization.entities.items()}
-
-    def entity(self, declared: Declared) -> Entity | None:
-        return next(iter(self._organization.known([declared.entity_id])), None)
 
     # After each event.
 
@@ -224,95 +217,107 @@ class RegistrationOracle:
         if self._violations:
             raise self._violations[0]
         assert run.seconds <= FUNCTION_TIMEOUT, f"{run.event} took {run.seconds:.0f} s"
-        self.seen[run.event.request_type] += 1
         if run.was_killed:
             self.seen["killed"] += 1
             assert run.bodies == []
             return
         if run.invoked:
-            self._check_going_on(run)
+            self._check_continuation(run)
             if not run.bodies:
                 return
-        self._check_answer(run)
+        self._check_response(run)
+        self._check_result(run)
+
+    def _check_result(self, run: Run) -> None:
         if run.event.request_type == "Delete":
             self._check_delete(run)
         else:
             self._check_convergence(run)
 
-    def _check_going_on(self, run: Run) -> None:
-        """The next invocation gets the event, and nothing else of the response URL."""
+    def _check_continuation(self, run: Run) -> None:
+        """The next invocation receives the event, and nothing else has the response URL."""
         event = run.event
-        self.seen["went on"] += 1
-        assert event.request_type == "Delete" and event.declared.export, f"{event} goes on"
-        assert not run.asked(*CHANGING), f"{event} changes something and goes on"
+        self.seen["continued later"] += 1
+        assert event.request_type == "Delete" and event.declared.export, f"{event} continues"
+        assert not run.asked(*CHANGING), f"{event} changes something and continues"
         for payload in run.invoked:
             added = {name: payload[name] for name in payload if name not in event.message}
             assert payload == {**event.message, **added}
             assert SECRET not in json.dumps(added)
-        # Lambda can take an event and answer with an error all the same.
-        took = any(call_fault.fault.after_work for call_fault in run.faults.calls)
-        assert took or (len(run.invoked) == 1 and not run.bodies), f"{event} goes on twice"
+        # Lambda can accept an event and respond with an error all the same.
+        accepted = any(fault.fault.after_work for fault in run.faults.calls)
+        assert accepted or (len(run.invoked) == 1 and not run.bodies), f"{event} continues twice"
 
-    def _check_answer(self, run: Run) -> None:
+    def _check_response(self, run: Run) -> None:
         event = run.event
-        assert len(run.bodies) == 1, f"{event} was answered {len(run.bodies)} times"
+        assert len(run.bodies) == 1, f"{event} has {len(run.bodies)} responses"
         assert len(run.bodies[0]) <= _LONGEST_BODY
         assert SECRET not in run.bodies[0].decode()
-        answer = json.loads(run.bodies[0])
-        assert answer["Status"] in ("SUCCESS", "FAILED")
-        assert answer["Reason"] or answer["Status"] == "SUCCESS"
-        assert 0 < len(answer["PhysicalResourceId"]) <= _LONGEST_PHYSICAL_ID
+        response = run.response
+        assert response["Status"] in ("SUCCESS", "FAILED")
+        assert response["Reason"] or run.has_succeeded
         for name in ("StackId", "RequestId", "LogicalResourceId"):
-            assert answer[name] == event.message[name]
-        if event.request_type == "Create" and answer["Status"] == "FAILED":
-            registered = run.asked("RegisterToWorkMail")
-            expected = f"{ORGANIZATION_ID}/{registered[-1]}" if registered else NEVER_CREATED
-            assert answer["PhysicalResourceId"] == expected, answer
-        elif event.request_type == "Delete" or answer["Status"] == "FAILED":
-            assert answer["PhysicalResourceId"] == event.physical_id, answer
+            assert response[name] == event.message[name]
+        physical_id = response["PhysicalResourceId"]
+        assert 0 < len(physical_id) <= _LONGEST_PHYSICAL_ID
+        if event.request_type == "Create" and not run.has_succeeded:
+            assert physical_id in self._ids_of_failed_create(run), response
+        elif event.request_type == "Delete" or not run.has_succeeded:
+            assert physical_id == event.physical_id, response
+
+    def _ids_of_failed_create(self, run: Run) -> set[str]:
+        registered = run.asked("RegisterToWorkMail")
+        return {f"{ORGANIZATION_ID}/{registered[-1]}" if registered else NEVER_CREATED}
 
     def _check_convergence(self, run: Run) -> None:
-        event, answer = run.event, run.answer
-        entity = self.entity(event.declared)
+        event = run.event
+        entity = next(iter(self._organization.known([event.declared.entity_id])), None)
         is_refused = entity is not None and self._must_refuse(run, entity)
-        if answer["Status"] == "FAILED":
+        if not run.has_succeeded:
             self.seen[f"{event.request_type} failed"] += 1
-            self._check_no_stranger(run, answer["Reason"])
+            self._check_undo(run)
             if is_refused:
                 self.seen["refused"] += 1
                 assert not run.asked(*CHANGING), f"refused, and changed all the same: {event}"
-            elif self._must_succeed(run, entity):
-                raise AssertionError(f"{event} has no reason to fail: {answer['Reason']}")
+            else:
+                self.require_reason(run, not self._must_succeed(run, entity))
             return
+        physical_id = _physical_id(entity) if entity else ""
+        key = (event.stack.stack_id, event.logical_id, physical_id)
         if entity and run.was_waited_for:
-            self._made.add((event.stack.stack_id, event.logical_id, _physical_id(entity)))
+            self._adopted.add(key)
         if run.was_interrupted:
             return
-        assert entity, f"{event} succeeded on an entity that is not there"
+        assert entity, f"{event} succeeded on an entity that does not exist"
         assert not is_refused, f"{event} has to be refused"
-        physical_id = _physical_id(entity)
-        assert answer["PhysicalResourceId"] == physical_id
+        assert run.response["PhysicalResourceId"] == physical_id
         if not found(entity, self._time.now).is_settled:
             return
         self._assert_is_declared(entity, event.declared, str(event))
-        self.disturb(physical_id)
+        self.changed_elsewhere(physical_id)
         if run.was_waited_for:
-            key = (event.stack.stack_id, event.logical_id, physical_id)
             self._as_declared.add((*key, event.declared.email))
+        self._check_aliases(run, entity)
 
-    def _check_no_stranger(self, run: Run, reason: str) -> None:
-        """A failed Update leaves no stranger enabled."""
+    def _check_aliases(self, run: Run, entity: Entity) -> None:
+        """Aliases are declared in the other machine only."""
+
+    def require_reason(self, run: Run, may_fail: bool) -> None:
+        assert may_fail, f"{run.event} has no reason to fail: {run.response['Reason']}"
+
+    def _check_undo(self, run: Run) -> None:
+        """A failed Update leaves no other entity enabled."""
         if run.event.request_type != "Update" or run.was_interrupted:
             return
+        reason = run.response["Reason"]
         for entity_id in set(run.asked("RegisterToWorkMail")):
             entity = self._organization.entities[entity_id]
             is_own = _physical_id(entity) == run.event.physical_id
             if is_own or run.found[entity_id].state == "ENABLED":
                 continue
-            if run.asked("DeregisterFromWorkMail"):
-                self.seen["undone"] += 1
+            self.seen["undone"] += bool(run.asked("DeregisterFromWorkMail"))
             assert entity.state != "ENABLED" or _MAY_STAY_ENABLED in reason, (
-                f"{run.event} failed and left {entity.name} enabled: {reason}"
+                f"{run.event} failed and {entity.name} is still enabled: {reason}"
             )
 
     def _check_delete(self, run: Run) -> None:
@@ -321,76 +326,62 @@ class RegistrationOracle:
         entity = self._organization.entities.get(event.physical_id.rpartition("/")[2])
         if entity is None or _physical_id(entity) != event.physical_id:
             self.seen["an id that is not ours"] += 1
-            assert run.calls == [], f"{event} asked WorkMail for something"
-            assert run.answer["Status"] == "SUCCESS"
+            assert run.calls == [], f"{event} called WorkMail"
+            assert run.has_succeeded
             return
         if run.was_interrupted:
             return
-        before = run.found[entity.entity_id]
-        if run.answer["Status"] == "FAILED":
+        if not run.has_succeeded:
             self.seen["Delete failed"] += 1
-            assert not self._must_succeed(run, entity), f"{event} failed: {run.answer['Reason']}"
+            self.require_reason(run, not self._must_succeed(run, entity))
             return
         if run.asked("DeregisterFromWorkMail") and self._exports.is_required(event, entity):
             self.seen[self._exports.check_data(run, entity)] += 1
             self.seen["exported"] += 1
-        if before.state == "ENABLED":
-            why = self.why_wanted(event, entity)
-            self.seen[f"left, {why}" if why else "deregistered"] += 1
-            if not why and not self._may_leave(run, entity):
-                assert entity.state != "ENABLED", f"{event} left {entity.name} enabled"
+        if run.found[entity.entity_id].state == "ENABLED":
+            why = self.reason_to_retain(event, entity)
+            self.seen[f"retained, {why}" if why else "deregistered"] += 1
+            if not why and not self._may_retain(run, entity):
+                assert entity.state != "ENABLED", f"{event} retained {entity.name}"
 
-    def _may_leave(self, run: Run, entity: Entity) -> bool:
+    def _may_retain(self, run: Run, entity: Entity) -> bool:
         """Where one enabled too many is the safe end of what the function cannot know."""
-        event, physical_id = run.event, _physical_id(entity)
-        operation = event.stack.operation
-        is_listed_elsewhere = any(
-            row.physical_id == physical_id and name != event.logical_id
-            for name, row in event.stack.rows.items()
+        is_dated_back = _operation(run.event).rolls_back and (
+            self._account.rollback_moves_time or self._hides_enabled_date
         )
-        is_dated_back = (
-            operation is not None
-            and operation.rolls_back
-            and (self._rollback_moves_time or self._hides_enabled_date)
-        )
-        return not run.found[entity.entity_id].is_settled or is_listed_elsewhere or is_dated_back
+        is_listed = any(other_rows(run.event, _physical_id(entity)))
+        return is_dated_back or is_listed or not run.found[entity.entity_id].is_settled
 
     # What an event has to end in.
 
     def _must_refuse(self, run: Run, entity: Entity) -> bool:
-        """Enabled by somebody else, and adopt_existing is False."""
+        """Enabled and managed elsewhere, and adopt_existing is False."""
         event, before = run.event, run.found.get(entity.entity_id)
-        operation = event.stack.operation
-        physical_id = _physical_id(entity)
+        operation, physical_id = _operation(event), _physical_id(entity)
         if (
             event.declared.adopt_existing
             or not run.was_waited_for
             or run.was_interrupted
-            or operation is None
             or operation.rolls_back
             or before is None
             or before.state != "ENABLED"
             or not before.is_settled
             or physical_id == event.physical_id
+            or any(not row.is_deleted for _, row in other_rows(event, physical_id))
         ):
             return False
-        is_held = any(
-            row.physical_id == physical_id and name != event.logical_id and not row.is_deleted
-            for name, row in event.stack.rows.items()
-        )
-        enabled_at = before.enabled_at or 0.0
-        return not is_held and (enabled_at < operation.began_at or self._hides_enabled_date)
+        return (before.enabled_at or 0.0) < operation.began_at or self._hides_enabled_date
 
     def _must_succeed(self, run: Run, entity: Entity | None) -> bool:
-        """Nothing stands in the way of this event that does not settle by itself."""
+        """Nothing prevents this event that does not settle by itself."""
         event = run.event
-        if not run.faults.passes or self._settle_delay > _SETTLES_WITHIN:
+        if not run.faults.are_temporary or self._settle_delay > SETTLES_WITHIN:
             return False
         if event.request_type == "Delete":
             return entity is None or not self._exports.explain_failure(run, entity)
         if entity is None or entity.state == "DELETED" or not run.was_waited_for:
             return False
-        # Enabled or disabled by somebody else, and WorkMail does not show it yet.
+        # Enabled or disabled elsewhere, and WorkMail does not show it yet.
         if not run.found[entity.entity_id].is_settled and not event.declared.adopt_existing:
             return False
         return self._organization.owner_of(event.declared.email) in (None, entity)
@@ -398,22 +389,33 @@ class RegistrationOracle:
     # At rest.
 
     def check_at_rest(self, stack: Stack) -> None:
-        """What is declared is what is there, unless somebody else has changed it since."""
+        """What is declared exists, unless something else has changed it since."""
         for logical_id, row in stack.rows.items():
-            if not self._is_undisturbed(stack, logical_id, row):
-                continue
-            entity = self._organization.entities[row.physical_id.rpartition("/")[2]]
-            self._assert_is_declared(entity, row.declared, f"{stack.name}/{logical_id} at rest")
-            self.seen["at rest as declared"] += 1
-
-    def _is_undisturbed(self, stack: Stack, logical_id: str, row: Row) -> bool:
-        key = (stack.stack_id, logical_id, row.physical_id, row.declared.email)
-        return key in self._as_declared
+            key = (stack.stack_id, logical_id, row.physical_id, row.declared.email)
+            if key in self._as_declared:
+                entity = self._organization.entities[row.entity_id]
+                self._assert_is_declared(entity, row.declared, f"{stack.name}/{logical_id} at rest")
+                self.seen["at rest as declared"] += 1
 
     def _assert_is_declared(self, entity: Entity, declared: Declared, where: str) -> None:
         assert entity.state == "ENABLED", f"{where}: {entity.name} is {entity.state}"
         email = entity.registration.email or ""
         assert email.casefold() == declared.email.casefold(), f"{where}: {email} is its address"
+
+
+def other_rows(event: Event, physical_id: str) -> list[tuple[str, Row]]:
+    """The stack's other resources that have the same physical id."""
+    return [
+        (name, row)
+        for name, row in event.stack.rows.items()
+        if row.physical_id == physical_id and name != event.logical_id
+    ]
+
+
+def _operation(event: Event) -> Operation:
+    """The last operation of the event's stack, which is not the event's own if it is late."""
+    assert event.stack.operation
+    return event.stack.operation
 
 
 def _physical_id(entity: Entity) -> str:

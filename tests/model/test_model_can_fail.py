@@ -20,9 +20,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.deployments import Deployments
 from tests.model.entity_deployments import EntityDeployments
 from tests.model.entity_oracle import EntityLost
-from tests.model.export_oracle import MailLost
 from tests.model.function import PASSWORD
-from tests.model.registration_oracle import MailboxLost
+from tests.model.registration_oracle import MailboxLost, MailLost
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.cloudformation import ownership
 from workmail_provider.cloudformation.continuation import Continuation
@@ -35,10 +34,17 @@ from workmail_provider.resources.export import ExportBeforeRemoval
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
 from workmail_provider.rules import registration as registration_rules
+from workmail_provider.rules.aliases import to_remove
 from workmail_provider.rules.entities import Entity, EntityState
-from workmail_provider.rules.exports import ExportDestination, ExportJob, ExportState
-from workmail_provider.rules.kinds import EntityType
-from workmail_provider.rules.ownership import StackOperation
+from workmail_provider.rules.exports import (
+    ExportDestination,
+    ExportJob,
+    ExportState,
+    to_join,
+    young_enough,
+)
+from workmail_provider.rules.kinds import EntityKind, EntityType
+from workmail_provider.rules.ownership import StackOperation, is_rolled_back
 from workmail_provider.rules.physical_ids import RegistrationId
 from workmail_provider.workmail.entities import EntityDirectory
 from workmail_provider.workmail.exports import ExportJobs
@@ -93,7 +99,6 @@ def no_rollback(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(WithoutExports, MailboxLost)
 def the_root_stack_is_not_read(patch: pytest.MonkeyPatch) -> None:
-    is_rolled_back = ownership.is_rolled_back
     patch.setattr(
         ownership,
         "is_rolled_back",
@@ -195,8 +200,6 @@ def a_failed_export_is_complete(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(Deployments, MailLost)
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
-    young_enough = export.young_enough
-
     def of_any_age(
         jobs: list[ExportJob], entity_id: str, destination: ExportDestination, now: datetime
     ) -> ExportJob | None:
@@ -209,8 +212,6 @@ def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(Deployments, MailLost)
 def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
-    to_join, young_enough = export.to_join, export.young_enough
-
     def of_any_bucket(jobs: list[ExportJob], destination: ExportDestination) -> list[ExportJob]:
         return [replace(job, bucket=destination.bucket) for job in jobs]
 
@@ -289,8 +290,8 @@ def a_job_for_each_delivery(patch: pytest.MonkeyPatch) -> None:
     start, numbers = ExportJobs.start, count()
 
     def start_another(self: ExportJobs, *given: Any) -> str:
-        entity, destination, folder, _, description = given
-        return start(self, entity, destination, folder, f"delivery-{next(numbers)}", description)
+        found, destination, folder, _, description = given
+        return start(self, found, destination, folder, f"delivery-{next(numbers)}", description)
 
     patch.setattr(ExportJobs, "start", start_another)
     patch.setattr(export, "to_join", lambda *_: None)
@@ -306,8 +307,8 @@ def a_job_describes_the_response_url(patch: pytest.MonkeyPatch) -> None:
     start = ExportJobs.start
 
     def describe(self: ExportJobs, *given: Any) -> str:
-        *others, description = given
-        return start(self, *others, f"{description} {SECRET}")
+        found, destination, folder, token, description = given
+        return start(self, found, destination, folder, token, f"{description} {SECRET}")
 
     patch.setattr(ExportJobs, "start", describe)
 
@@ -339,9 +340,9 @@ def deleted_late(patch: pytest.MonkeyPatch) -> None:
 @found_by(EntityDeployments)
 def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
     class ByAddress(EntityDirectory):
-        def __init__(self, *given: Any) -> None:
-            super().__init__(*given)
-            self.name = given[-1]
+        def __init__(self, organization: Organization, kind: EntityKind, name: str) -> None:
+            super().__init__(organization, kind, name)
+            self.name = name
 
         def describe(self, entity_id: str) -> Entity | None:
             found = super().describe(entity_id)
@@ -430,7 +431,6 @@ def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(EntityDeployments)
 def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
-    to_remove = registration.to_remove
     patch.setattr(
         registration,
         "to_remove",
