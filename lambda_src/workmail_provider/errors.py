@@ -10,7 +10,7 @@ ProviderError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from workmail_provider.budgets import Budget
 
@@ -63,3 +63,8 @@ class ContinueLater(ProviderError):
     def __init__(self, message: str, remembered: Mapping[str, str]) -> None:
         super().__init__(message)
         self.remembered = dict(remembered)
+
+
+def shown(values: Sequence[str]) -> str:
+    """The first of many values, for a message."""
+    return ", ".join(values[:2]) + (", ..." if len(values) > 2 else "")

@@ -42,6 +42,8 @@ def _told(world: FunctionHarness, entity: Any) -> list[str]:
         told.append("asking")
     if attributes.get("DisplayName", entity.name) not in (entity.name, "Dora"):
         told.append(attributes["DisplayName"])
+    if getattr(entity, "hidden", False):
+        told.append("hidden")
     if entity.kind == "USER":
         told += ["with the new password"] if entity.has_password(NEW_PASSWORD) else []
     return [one for one in told if one]
@@ -262,6 +264,14 @@ ENTITY_EVENTS = (
         subject="sales",
         makes=True,
     ),
+    _event(
+        "Update that hides a group",
+        _update(
+            GROUP, "sales", {}, Name="sales", Attributes={"HiddenFromGlobalAddressList": "true"}
+        ),
+        {"sales": (DISABLED, "hidden")},
+        subject="sales",
+    ),
     _event("Delete of a group", _delete(GROUP, "sales"), {}, subject="sales", may_delete={"sales"}),
     _event(
         "Update of a group's members, one comes and one goes",
@@ -281,6 +291,13 @@ ENTITY_EVENTS = (
         _update(RESOURCE, "beamer", {"Name": "beamer"}, Name="projector", Attributes=EQUIPMENT),
         {"projector": (DISABLED, None)},
         subject="beamer",
+    ),
+    _event(
+        "Delete of a resource",
+        _delete(RESOURCE, "beamer"),
+        {},
+        subject="beamer",
+        may_delete={"beamer"},
     ),
     _event(
         "Create of a resource's delegates, with booking options",

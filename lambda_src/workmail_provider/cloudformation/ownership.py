@@ -1,37 +1,47 @@
-"""What the stack says of one physical id, before it is adopted, disabled or deleted."""
+"""What this stack and others say of one physical id, before it is adopted, disabled or deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 
+from workmail_provider.budgets import DECLARATIONS_SETTLED
 from workmail_provider.cloudformation.request import Invocation
-from workmail_provider.cloudformation.stacks import Stack
+from workmail_provider.cloudformation.stacks import Stack, announced_stacks
+from workmail_provider.errors import NotReady, ProviderError, RequestFailed
 from workmail_provider.rules.ownership import (
     StackOperation,
+    creation_completed,
+    declared_elsewhere,
     is_managed_elsewhere,
     is_rolled_back,
+    may_become_declaration,
     other_declaration,
 )
+from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationId
 
 
 def stack_operation(invocation: Invocation) -> StackOperation:
     """The operation that the request's stack is in. Raises RequestFailed if it is unreadable."""
-    return _stack(invocation).operation()
+    return _stack(invocation, invocation.request.stack_id).operation()
 
 
 class Ownership:
-    """`existed_before`: whether what the id names existed, or was enabled, before an operation."""
+    """`existed_at`: whether what the id names existed, or was enabled, at a time."""
 
     def __init__(
         self,
         invocation: Invocation,
-        physical_id: str,
-        existed_before: Callable[[StackOperation], bool],
+        physical_id: RegistrationId | EntityPhysicalId,
+        existed_at: Callable[[datetime], bool],
     ) -> None:
-        self._logical_id = invocation.request.logical_id
-        self._physical_id = physical_id
-        self._existed_before = existed_before
-        self._stack = _stack(invocation)
+        self._invocation = invocation
+        self._request = invocation.request
+        self._organization_id = physical_id.organization_id
+        self._physical_id = str(physical_id)
+        self._existed_at = existed_at
+        self._stack = _stack(invocation, self._request.stack_id)
         self._operation: StackOperation | None = None
 
     @property
@@ -45,11 +55,17 @@ class Ownership:
         """Whether `adopt_existing` decides. Raises RequestFailed when the stack is unreadable."""
         return is_managed_elsewhere(
             self._physical_id,
-            self._logical_id,
-            self._existed_before(self.operation),
+            self._request.logical_id,
+            self._existed_at(self.operation.began_at),
             self.operation,
             self._stack.resources(),
         )
+
+    def manager(self) -> str:
+        """For a message: the stack that declares it, as far as that is readable."""
+        with suppress(ProviderError):
+            return self._declared_elsewhere() or "managed elsewhere"
+        return "managed elsewhere"
 
     def reason_to_retain(self) -> str | None:
         """Why a Delete changes nothing: it is late, handed over, or rolled back.
@@ -60,14 +76,53 @@ class Ownership:
         if operation.is_over:
             return f"the stack is {operation.status}: CloudFormation no longer waits for this"
         if not operation.deletes_stack:
-            other = other_declaration(self._physical_id, self._logical_id, self._stack.resources())
+            other = other_declaration(
+                self._physical_id, self._request.logical_id, self._stack.resources()
+            )
             if other:
                 return f"handed over to {other}"
-        if is_rolled_back(self._existed_before(operation), operation):
+        if is_rolled_back(self._existed_at(operation.began_at), operation):
             return f"it existed before {operation.began_at}, when the operation that failed began"
+        return self._found_by_failed_creation() or self._declared_elsewhere()
+
+    def _found_by_failed_creation(self) -> str | None:
+        """A stack whose creation and rollback failed retains what it found when it is deleted."""
+        creation = self.operation.never_updated
+        if not (self.operation.deletes_stack and creation and self._existed_at(creation.began_at)):
+            return None
+        stack = _stack(self._invocation, creation.stack_id)
+        completed = creation_completed(stack.statuses())
+        if completed is None:
+            raise RequestFailed(
+                f"the events of stack {stack.name} do not say whether its creation succeeded, so "
+                "nothing was changed: update the stack once, then delete it again"
+            )
+        if completed:
+            return None
+        return f"it existed before {creation.began_at}, and the creation of the stack failed"
+
+    def _declared_elsewhere(self) -> str | None:
+        """The declaration in another stack. Raises NotReady while one may be in progress."""
+        in_progress = None
+        ssm, retry = self._invocation.clients("ssm", None), self._invocation.retry
+        for stack_id in announced_stacks(ssm, self._organization_id, retry):
+            if stack_id == self._request.stack_id:
+                continue
+            stack = _stack(self._invocation, stack_id)
+            resources = list(stack.resources_if_exists())
+            found = declared_elsewhere(self._physical_id, resources)
+            if found:
+                return f"declared by {found.logical_id} of stack {stack.name}"
+            if any(may_become_declaration(each, self._request.resource_type) for each in resources):
+                in_progress = stack.name
+        if in_progress:
+            raise NotReady(
+                DECLARATIONS_SETTLED,
+                f"stack {in_progress} is being deployed and may declare {self._physical_id}, so "
+                "nothing was changed: try again when it is complete",
+            )
         return None
 
 
-def _stack(invocation: Invocation) -> Stack:
-    client = invocation.clients("cloudformation", None)
-    return Stack(client, invocation.request.stack_id)
+def _stack(invocation: Invocation, stack_id: str) -> Stack:
+    return Stack(invocation.clients("cloudformation", None), stack_id, invocation.retry)

@@ -69,7 +69,7 @@ class EntityResource:
 
 def _ownership(invocation: Invocation, kind: EntityKind, entity: Entity) -> Ownership:
     # WorkMail does not say when an entity was created, so it counts as existing before.
-    return Ownership(invocation, str(EntityPhysicalId.of(kind, entity)), lambda operation: True)
+    return Ownership(invocation, EntityPhysicalId.of(kind, entity), lambda at: True)
 
 
 class _Missing(Enum):
@@ -98,7 +98,11 @@ class _Convergence:
         is_here = own and own.organization_id == declared.organization_id
         self._own = own if is_here else None
         self._directory = EntityDirectory(
-            Organization(invocation.clients("workmail", declared.region), declared.organization_id),
+            Organization(
+                invocation.clients("workmail", declared.region),
+                declared.organization_id,
+                invocation.retry,
+            ),
             kind,
             declared.name,
         )
@@ -181,10 +185,11 @@ class _Convergence:
         is_ours = self._may_have_created or EntityPhysicalId.of(self._kind, entity) == self._own
         if self._declared.adopt_existing or is_ours:
             return
-        if _ownership(self._invocation, self._kind, entity).is_managed_elsewhere():
+        ownership = _ownership(self._invocation, self._kind, entity)
+        if ownership.is_managed_elsewhere():
             raise RequestFailed(
-                f"{entity} of organization {entity.organization_id} already exists, managed "
-                "elsewhere, and adopt_existing is False: set it to True to adopt the entity"
+                f"{entity} already exists, {ownership.manager()}, and adopt_existing is False: set "
+                "it to True to adopt the entity"
             )
 
     def _create(self) -> None:
@@ -226,7 +231,14 @@ class _Convergence:
             raise RequestFailed(f"{self._name} has no password secret: declare PasswordSecretArn")
         client = self._invocation.clients("secretsmanager", None)
         try:
-            secret = call("secretsmanager", client, "GetSecretValue", arn, SecretId=arn)
+            secret = call(
+                self._invocation.retry,
+                "secretsmanager",
+                client,
+                "GetSecretValue",
+                arn,
+                SecretId=arn,
+            )
         except ServiceError as error:
             raise RequestFailed(
                 f"the password of {self._name} could not be read from {arn}: look at the secret "
@@ -255,7 +267,9 @@ class _Deletion:
         self._kind = kind
         self._id = own
         region = declarations.organization_region(invocation.request.properties)
-        organization = Organization(invocation.clients("workmail", region), own.organization_id)
+        organization = Organization(
+            invocation.clients("workmail", region), own.organization_id, invocation.retry
+        )
         self._directory = EntityDirectory(organization, kind, own.entity_id)
         self._deleted = False
 

@@ -87,7 +87,7 @@ class ExportBeforeRemoval:
         backoff = self._invocation.backoff()
         while True:
             jobs = self._call(self._jobs.of_last_week)
-            job = to_join(jobs, self._entity.entity_id, self._destination, self._description)
+            job = to_join(jobs, self._entity, self._destination, self._description)
             if job:
                 self._log("join", f"export job {job.job_id} is {job.state}")
                 # The list does not have the reason of a failure.
@@ -134,7 +134,7 @@ class ExportBeforeRemoval:
 
     def _stand_in(self, jobs: list[ExportJob], last: ExportJob) -> ExportJob:
         now = self._invocation.utc_now()
-        usable = young_enough(jobs, self._entity.entity_id, self._destination, now)
+        usable = young_enough(jobs, self._entity, self._destination, now)
         if usable:
             self._log("use again", f"job {usable.job_id} ended at {usable.ended_at}")
             return usable

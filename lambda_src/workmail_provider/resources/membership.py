@@ -5,7 +5,7 @@ from __future__ import annotations
 from workmail_provider.budgets import ENTITY_VISIBLE
 from workmail_provider.cloudformation.ownership import stack_operation
 from workmail_provider.cloudformation.request import Invocation, Outcome
-from workmail_provider.errors import NotReady, RequestFailed
+from workmail_provider.errors import NotReady, RequestFailed, shown
 from workmail_provider.resources import declarations
 from workmail_provider.rules.entities import Entity, MemberListDeclaration, changes, exists
 from workmail_provider.rules.kinds import BOOKING_OPTIONS, EntityKind, MemberListKind
@@ -54,9 +54,12 @@ class _Convergence:
         self._list_kind = list_kind
         self._declared = declared
         organization = Organization(
-            invocation.clients("workmail", declared.region), declared.organization_id
+            invocation.clients("workmail", declared.region),
+            declared.organization_id,
+            invocation.retry,
         )
         self._directory = EntityDirectory(organization, kind, declared.entity_id)
+        self._member_ids: dict[str, str] = {}
 
     def run(self) -> str:
         """The physical id."""
@@ -77,11 +80,13 @@ class _Convergence:
     def _change_members(self, entity: Entity, declared: tuple[str, ...]) -> None:
         current = self._directory.members(entity, self._list_kind)
         wanted = set(filter(None, map(self._member_id, declared)))
+        # A rollback retains declared members that WorkMail does not find.
+        undeclared = sorted(current - wanted - set(declared))
+        if undeclared and self._invocation.request.request_type == "Create":
+            self._refuse_members_of_found(entity, undeclared)
         for member_id in sorted(wanted - current):
             self._log("associate", f"{member_id} is a declared {self._list_kind.word}")
             self._directory.associate(entity, self._list_kind, member_id)
-        # A rollback retains declared members that WorkMail does not find.
-        undeclared = sorted(current - wanted - set(declared))
         if undeclared and stack_operation(self._invocation).is_over:
             self._log("retain", "CloudFormation no longer waits: the declaration may be outdated")
             return
@@ -89,11 +94,21 @@ class _Convergence:
             self._log("disassociate", f"{member_id} is not a declared {self._list_kind.word}")
             self._directory.disassociate(entity, self._list_kind, member_id)
 
+    def _refuse_members_of_found(self, entity: Entity, undeclared: list[str]) -> None:
+        """Only an Update removes members: a rollback restores them."""
+        raise RequestFailed(
+            f"{entity} has {len(undeclared)} {self._list_kind.plural} that are not declared "
+            f"({shown(undeclared)}): declare them, and remove them in a second deployment"
+        )
+
     def _member_id(self, name_or_id: str) -> str | None:
+        if name_or_id in self._member_ids:
+            return self._member_ids[name_or_id]
         member = self._directory.find_any_kind(name_or_id)
         if member is None or not exists(member):
             self._ignore_in_rollback(member, f"{self._list_kind.word} {name_or_id}")
             return None
+        self._member_ids[name_or_id] = member.entity_id
         return member.entity_id
 
     def _ignore_in_rollback(self, found: Entity | None, name: str) -> None:

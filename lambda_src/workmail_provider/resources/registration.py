@@ -9,7 +9,8 @@ from enum import Enum, auto
 from workmail_provider.budgets import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
 from workmail_provider.cloudformation.ownership import Ownership, stack_operation
 from workmail_provider.cloudformation.request import Invocation, Outcome
-from workmail_provider.errors import BudgetSpent, NotReady, ProviderError, RequestFailed
+from workmail_provider.cloudformation.response import NEVER_CREATED
+from workmail_provider.errors import BudgetSpent, NotReady, ProviderError, RequestFailed, shown
 from workmail_provider.resources import declarations
 from workmail_provider.resources.export import ExportBeforeRemoval
 from workmail_provider.rules.aliases import to_add, to_remove
@@ -20,6 +21,7 @@ from workmail_provider.rules.physical_ids import RegistrationId
 from workmail_provider.rules.registration import (
     RegistrationDeclaration,
     Step,
+    has_mail_to_export,
     next_step,
     was_enabled_by,
     was_surely_enabled_by,
@@ -78,11 +80,7 @@ def _outcome(entity: Entity) -> Outcome:
 
 
 def _ownership(invocation: Invocation, entity: Entity) -> Ownership:
-    return Ownership(
-        invocation,
-        str(RegistrationId.of(entity)),
-        lambda operation: was_enabled_by(entity, operation.began_at),
-    )
+    return Ownership(invocation, RegistrationId.of(entity), lambda at: was_enabled_by(entity, at))
 
 
 class _Convergence:
@@ -95,11 +93,13 @@ class _Convergence:
         self._declared = declared
         self._own = own
         self._organization = Organization(
-            invocation.clients("workmail", declared.region), declared.organization_id
+            invocation.clients("workmail", declared.region),
+            declared.organization_id,
+            invocation.retry,
         )
         self._began_at = invocation.utc_now()
         self._entity: Entity | None = None
-        self._done: set[Step] = set()
+        self._registered = False
         self._may_have_registered = False
 
     def run(self) -> Entity:
@@ -110,6 +110,8 @@ class _Convergence:
         while converged is None:
             converged = retry.call(self._find_and_act)
         entity = converged
+        if entity.state is not EntityState.ENABLED:
+            return replace(entity, email=self._declared.email)
         if self._declared.user_attributes and entity.entity_type is EntityType.USER:
             retry.call(lambda: self._update_attributes(entity))
         if self._declared.aliases is not None:
@@ -143,21 +145,24 @@ class _Convergence:
         if step is not Step.REGISTER:
             self._refuse_managed_elsewhere(entity)
         if step is Step.NONE:
-            self._log("done", "as declared" if self._done else "already as declared", entity)
+            self._log("done", "as declared" if self._registered else "already as declared", entity)
             return entity
-        if step in self._done:
-            email = f" with address {entity.email}" if entity.email else ""
-            raise NotReady(
-                STATE_CHANGED,
-                f"{entity} of organization {entity.organization_id} still reads {entity.state}"
-                f"{email}: look at it in WorkMail, then deploy again",
-            )
         if step is Step.UPDATE_ADDRESS:
+            self._refuse_address_of_found(entity)
             self._update_address(entity)
             # It is enabled and WorkMail accepted the address: there is nothing to wait for.
             return replace(entity, email=self._declared.email)
+        if self._registered:
+            raise NotReady(
+                STATE_CHANGED,
+                f"{entity} of organization {entity.organization_id} still reads {entity.state}: "
+                "look at it in WorkMail, then deploy again",
+            )
+        if self._is_own(entity) and not self._declares_anew():
+            self._log("retain", "it was disabled outside this stack, and stays disabled", entity)
+            return entity
         self._register(entity)
-        self._done.add(step)
+        self._registered = True
         return None
 
     def _find(self) -> Entity:
@@ -176,11 +181,36 @@ class _Convergence:
     def _refuse_managed_elsewhere(self, entity: Entity) -> None:
         if self._declared.adopt_existing or self._may_have_registered or self._is_own(entity):
             return
-        if _ownership(self._invocation, entity).is_managed_elsewhere():
+        ownership = _ownership(self._invocation, entity)
+        if ownership.is_managed_elsewhere():
             raise RequestFailed(
-                f"{entity} of organization {entity.organization_id} is already enabled, managed "
-                "elsewhere, and adopt_existing is False: set it to True to adopt the entity"
+                f"{entity} is already enabled, {ownership.manager()}, and adopt_existing is False: "
+                "set it to True to adopt the entity"
             )
+
+    def _refuse_address_of_found(self, entity: Entity) -> None:
+        """Only an Update of this very entity changes its address: a rollback restores that.
+
+        A rollback itself declares the address that the stack had before.
+        """
+        if self._is_own(entity) or stack_operation(self._invocation).rolls_back:
+            return
+        message = (
+            f"{entity} is enabled with address {entity.email}, declared is {self._declared.email}: "
+            "declare the address it has, and change it in a second deployment"
+        )
+        if not self._registered:
+            raise RequestFailed(message)
+        # Not enabled by this invocation: a Delete must not disable it.
+        self._invocation.set_physical_id(NEVER_CREATED)
+        raise NotReady(STATE_CHANGED, message)
+
+    def _declares_anew(self) -> bool:
+        """Whether this Update changes what the registration declares, not only an option."""
+        before = self._invocation.request.old_properties
+        return before.get("Email", "").casefold() != self._declared.email.casefold() or before.get(
+            "Revision"
+        ) != self._invocation.request.properties.get("Revision")
 
     def _update_address(self, entity: Entity) -> None:
         email = self._declared.email
@@ -212,9 +242,6 @@ class _Convergence:
         declared = self._declared.aliases or ()
         aliases = Aliases(self._organization, entity)
         current = aliases.list()
-        for alias in to_add([*current, entity.email or ""], declared):
-            self._log("add alias", alias, entity)
-            aliases.add(alias)
         removed = to_remove(
             current,
             declared,
@@ -222,6 +249,11 @@ class _Convergence:
             entity.email or "",
             remove_others=self._declared.remove_other_aliases,
         )
+        if removed and self._invocation.request.request_type == "Create":
+            self._refuse_aliases_of_found(entity, removed)
+        for alias in to_add([*current, entity.email or ""], declared):
+            self._log("add alias", alias, entity)
+            aliases.add(alias)
         if not removed:
             return
         operation = stack_operation(self._invocation)
@@ -233,10 +265,17 @@ class _Convergence:
             self._log("remove alias", alias, entity)
             aliases.remove(alias)
 
+    def _refuse_aliases_of_found(self, entity: Entity, others: list[str]) -> None:
+        """Only an Update removes aliases: a rollback restores those that were declared."""
+        raise RequestFailed(
+            f"{entity} has {len(others)} aliases that are not declared ({shown(others)}): declare "
+            "them, and remove them in a second deployment"
+        )
+
     def _deregister_again(self, entity: Entity) -> None:
         """Acts without finding first, because the registration may not show yet."""
         with suppress(EntityNotFound, OrganizationGone):
-            self._organization.deregister(entity)
+            self._organization.with_retry(self._invocation.last_retry).deregister(entity)
 
     def _had_nothing_to_undo(self, error: ProviderError, entity: Entity) -> bool:
         """Whether WorkMail refused until the end, and shows the entity as disabled then.
@@ -289,6 +328,7 @@ class _Deregistration:
                 "workmail", declarations.organization_region(invocation.request.properties)
             ),
             registration_id.organization_id,
+            invocation.retry,
         )
         self._export: ExportBeforeRemoval | None = None
         self._exported: ExportJob | None = None
@@ -335,10 +375,10 @@ class _Deregistration:
         if reason:
             self._log("retain", reason)
             return _Progress.DONE
+        operation = ownership.operation
         destination = declarations.export_destination(self._invocation.request.properties)
-        # A group has no mailbox.
-        if destination and not self._exported and entity.entity_type is not EntityType.GROUP:
-            operation = ownership.operation
+        needs_export = destination and not self._exported and has_mail_to_export(entity, operation)
+        if destination and needs_export:
             self._export = ExportBeforeRemoval(
                 self._invocation,
                 self._organization,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from workmail_provider.rules.entities import Entity
+
 # WorkMail exports a mailbox once in this time, counted from the start of its last job.
 BETWEEN_EXPORTS = timedelta(hours=24)
 
@@ -63,27 +65,29 @@ class ExportJob:
 
 
 def to_join(
-    jobs: Iterable[ExportJob], entity_id: str, destination: ExportDestination, description: str
+    jobs: Iterable[ExportJob], entity: Entity, destination: ExportDestination, description: str
 ) -> ExportJob | None:
     """The job that makes a new one unnecessary: this request's own, or one still running.
 
     A request that is delivered again finds its own job by its description, whatever its state.
     """
-    candidates = [job for job in jobs if _is_of(job, entity_id, destination)]
+    candidates = [job for job in jobs if _is_of(job, entity, destination)]
     for job in candidates:
         if job.description == description:
             return job
-    return next((job for job in candidates if job.state is ExportState.RUNNING), None)
+    running = (job for job in candidates if job.state is ExportState.RUNNING)
+    return next((job for job in running if _is_complete_for(job, entity)), None)
 
 
 def young_enough(
-    jobs: Iterable[ExportJob], entity_id: str, destination: ExportDestination, now: datetime
+    jobs: Iterable[ExportJob], entity: Entity, destination: ExportDestination, now: datetime
 ) -> ExportJob | None:
     """The newest export that was completed within the declared maximum age."""
     usable = [
         (job.ended_at, job)
         for job in jobs
-        if _is_of(job, entity_id, destination)
+        if _is_of(job, entity, destination)
+        and _is_complete_for(job, entity)
         and job.state is ExportState.COMPLETED
         and job.ended_at is not None
         and now - job.ended_at <= destination.maximum_age
@@ -99,5 +103,10 @@ def last_of(jobs: Iterable[ExportJob], entity_id: str, now: datetime) -> ExportJ
     return max(recent, key=lambda job: job.started_at, default=None)
 
 
-def _is_of(job: ExportJob, entity_id: str, destination: ExportDestination) -> bool:
-    return job.entity_id == entity_id and job.bucket == destination.bucket
+def _is_of(job: ExportJob, entity: Entity, destination: ExportDestination) -> bool:
+    return job.entity_id == entity.entity_id and job.bucket == destination.bucket
+
+
+def _is_complete_for(job: ExportJob, entity: Entity) -> bool:
+    """Whether the mailbox was not enabled again after the job began; unknown counts as no."""
+    return entity.enabled_date is not None and entity.enabled_date <= job.started_at

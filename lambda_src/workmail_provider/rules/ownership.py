@@ -1,4 +1,4 @@
-"""Who manages an entity: this stack, another resource of it, or something outside."""
+"""Who manages an entity: this resource, another one, another stack, or something outside."""
 
 from __future__ import annotations
 
@@ -8,18 +8,28 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
+class Creation:
+    """The creation of a stack."""
+
+    stack_id: str
+    began_at: datetime
+
+
+@dataclass(frozen=True)
 class StackOperation:
     """The operation that the stack of a request is in.
 
     `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
     stack that is not nested. `began_at` is the begin of the operation that either is in; a
-    deletion does not move it.
+    deletion does not move it. `never_updated` is the creation of a stack, or its root, that has
+    not been updated since.
     """
 
     status: str
     root_status: str | None
     began_at: datetime
     deletion_began_at: datetime | None = None
+    never_updated: Creation | None = None
 
     @property
     def deletes_stack(self) -> bool:
@@ -44,6 +54,7 @@ class StackResource:
     logical_id: str
     physical_id: str
     status: str
+    resource_type: str
 
 
 def other_declaration(
@@ -58,6 +69,29 @@ def other_declaration(
         ):
             return resource.logical_id
     return None
+
+
+def declared_elsewhere(
+    physical_id: str, resources: Iterable[StackResource]
+) -> StackResource | None:
+    """The resource of another stack with the same physical id.
+
+    A deleted stack lists what it retained as DELETE_SKIPPED: it no longer declares that.
+    """
+    for resource in resources:
+        if resource.physical_id == physical_id and not resource.status.startswith(
+            ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
+        ):
+            return resource
+    return None
+
+
+def may_become_declaration(resource: StackResource, resource_type: str) -> bool:
+    """Whether a resource of another stack may have another physical id in a moment."""
+    return resource.resource_type == resource_type and resource.status in (
+        "CREATE_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+    )
 
 
 def is_managed_elsewhere(
@@ -81,6 +115,19 @@ def is_managed_elsewhere(
 def is_rolled_back(existed_before: bool, operation: StackOperation) -> bool:
     """A failed deployment retains what it found."""
     return operation.rolls_back and existed_before
+
+
+def creation_completed(stack_statuses: Iterable[str]) -> bool | None:
+    """Whether a stack was ever complete, from its own statuses, newest first.
+
+    None if they do not reach back to its creation: CloudFormation keeps events for 90 days.
+    """
+    for status in stack_statuses:
+        if status.endswith("_COMPLETE") and not status.startswith(("DELETE", "ROLLBACK")):
+            return True
+        if status == "CREATE_IN_PROGRESS":
+            return False
+    return None
 
 
 def _is_in_progress(status: str | None) -> bool:

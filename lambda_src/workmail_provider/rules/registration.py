@@ -11,6 +11,8 @@ from typing import Any
 from workmail_provider.errors import RequestFailed
 from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.exports import ExportDestination
+from workmail_provider.rules.kinds import EntityType
+from workmail_provider.rules.ownership import StackOperation
 
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
@@ -74,3 +76,12 @@ def was_surely_enabled_by(found: Entity, at: datetime) -> bool:
     if found.state is not EntityState.ENABLED or found.enabled_date is None:
         return False
     return found.enabled_date < at - _CLOCKS_DIFFER
+
+
+def has_mail_to_export(entity: Entity, operation: StackOperation) -> bool:
+    """Whether a mailbox is exported before it is disabled.
+
+    A group has no mailbox. What a failed operation enabled itself has no mail to keep, and its
+    export would stand in for a later one.
+    """
+    return entity.entity_type is not EntityType.GROUP and not operation.rolls_back
