@@ -34,6 +34,8 @@ class AliasOracle:
             return f"{alias} is declared"
         if not event.declared.remove_other_aliases and alias not in _declared_before(run):
             return f"{alias} was never declared"
+        if event.request_type == "Create" and not run.was_interrupted:
+            return f"{alias} is removed by a Create"
         if not may_remove(event, in_rollbacks=False) and not run.was_interrupted:
             return f"{alias} is removed in a rollback, or late"
         return None
@@ -44,6 +46,9 @@ class AliasOracle:
         if declared is None:
             return False
         owners = [self._organization.owner_of(alias) for alias in declared]
+        # A Create refuses an entity with undeclared aliases.
+        if run.event.request_type == "Create" and run.event.declared.remove_other_aliases:
+            return True
         # It may be disabled, and WorkMail does not show that.
         is_settled = run.found[entity.entity_id].is_settled
         return not is_settled or any(owner not in (None, entity) for owner in owners)

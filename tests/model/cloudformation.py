@@ -34,9 +34,13 @@ class Plan:
 
     `fails_at`: before which event another resource fails; at the end if there are fewer.
     `backwards` and `together`: the order of independent resources, and of their deletions.
+    `no_rollback`: a failure leaves the stack in CREATE_FAILED or UPDATE_FAILED.
+    `announces`: the template has a parameter that announces the stack; older templates have none.
     """
 
     fails_at: int | None = None
+    no_rollback: bool = False
+    announces: bool = True
     backwards: bool = False
     together: bool = False
 
@@ -65,13 +69,25 @@ class Stack:
     name: str
     number: int
     root: Stack | None = None
-    status: str | None = None
+    # Newest last.
+    statuses: list[str] = field(default_factory=list)
     creation_time: float = 0.0
     last_updated_time: float | None = None
     deletion_time: float | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     nested: dict[str, Stack] = field(default_factory=dict)
     operation: Operation | None = None
+    is_announced: bool = False
+    # What operations without rollback have changed since the stack was last complete.
+    unfinished: _Change | None = None
+
+    @property
+    def status(self) -> str | None:
+        return self.statuses[-1] if self.statuses else None
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.statuses.append(status)
 
     @property
     def stack_id(self) -> str:
@@ -83,14 +99,6 @@ class Stack:
     @property
     def template(self) -> dict[str, Declared]:
         return {logical_id: row.declared for logical_id, row in self.rows.items()}
-
-    @property
-    def is_moving(self) -> bool:
-        """Whether an operation on it, or on a stack nested in it, is in progress."""
-        return any(
-            stack.operation is not None and stack.operation.is_in_progress
-            for stack in (self, *self.nested.values())
-        )
 
     def keeps(self, logical_id: str) -> bool:
         """Whether the resource is meant to exist when the operation in progress has ended."""
@@ -167,15 +175,23 @@ class _Removed:
 class _Change:
     """What an operation changes in one stack."""
 
-    def __init__(self, stack: Stack, template: StackTemplate, *, is_new: bool) -> None:
+    def __init__(self, stack: Stack, template: StackTemplate, began_at: float) -> None:
         self.stack = stack
         self.template = template
-        self.is_new = is_new
+        self.began_at = began_at
+        # A rollback deletes it.
+        self.is_new = stack.status is None
+        self.was_announced = stack.is_announced
         self.before = {
             name: Row(row.declared, row.physical_id, "") for name, row in stack.rows.items()
         }
         self.updated: list[str] = []
         self.replaced: list[_Removed] = []
+        unfinished = stack.unfinished
+        if unfinished:
+            self.began_at, self.is_new = unfinished.began_at, unfinished.is_new
+            self.was_announced, self.before = unfinished.was_announced, unfinished.before
+            self.updated, self.replaced = unfinished.updated, unfinished.replaced
         # What an Update of the rollback replaced.
         self.replaced_back: list[_Removed] = []
         self.nested: list[_Change] = []
@@ -188,11 +204,15 @@ _Events = Generator[Event, "Response | None", None]
 class CloudFormation:
     """The stacks of an account, by their ids.
 
-    `rollback_moves_time`: whether a rollback moves LastUpdatedTime, which AWS does not document.
+    What AWS does not document: `rollback_moves_time`, whether the rollback of an update moves
+    LastUpdatedTime; `retry_deletes_failed`, whether the next update deletes what a failed Create
+    named when its repetition names something else.
     """
 
     now: Callable[[], float]
     rollback_moves_time: bool = False
+    retry_deletes_failed: bool = False
+    clean_up_deletes_current: bool = False
     stacks: dict[str, Stack] = field(default_factory=dict)
 
     def new_stack(self, name: str, root: Stack | None = None) -> Stack:
@@ -214,16 +234,20 @@ class Operation:
         self.stack = stack
         self.kind = kind
         self.plan = plan
-        self.began_at = account.now()
-        self.rolls_back = False
+        self._account = account
+        self._change = _Change(stack, template, account.now())
+        self._started_at = account.now()
+        # Of several operations without rollback, when the first began.
+        self.began_at = self._change.began_at
+        self.rolls_back = kind == "rollback"
+        # Whether a continued rollback skips the resources that failed.
+        self.skips = False
         self.is_paused = False
         self.is_over = False
         # How many resources a clean-up could not delete.
         self.forgotten = 0
         self.pending: Event | None = None
-        self._account = account
         self._sent = 0
-        self._change = _Change(stack, template, is_new=kind == "create")
         # The changes so far, and the stacks that are or will be deleted.
         self._changes: dict[Stack, _Change] = {}
         self._deleted: set[Stack] = set()
@@ -231,12 +255,18 @@ class Operation:
             if nested.root is stack and nested.status != "DELETE_COMPLETE":
                 nested.operation = self
                 declared = StackTemplate(template.nested.get(nested.name, {}))
-                self._changes[nested] = _Change(nested, declared, is_new=False)
+                if nested not in stack.nested.values():
+                    # Forgotten: this operation does not reach it.
+                    declared = StackTemplate(nested.template)
+                self._changes[nested] = _Change(nested, declared, account.now())
+                if stack.unfinished and nested in [one.stack for one in stack.unfinished.nested]:
+                    self._change.nested.append(self._changes[nested])
         self._begin(self._change)
         self._events: _Events = {
             "create": self._create,
             "update": self._update,
             "delete": self._delete,
+            "rollback": self._roll_back,
         }[kind]()
         self._proceed(lambda: next(self._events))
 
@@ -264,9 +294,9 @@ class Operation:
         """Another resource fails while the pending event is being worked on."""
         self._proceed(lambda: self._events.throw(ResourceFailed()))
 
-    def resume(self) -> None:
-        """Continues the rollback of an update."""
-        self.is_paused = False
+    def resume(self, *, skips: bool = False) -> None:
+        """Continues the rollback of an update, and skips the resources that failed."""
+        self.is_paused, self.skips = False, skips
         self._proceed(lambda: next(self._events))
 
     @property
@@ -283,7 +313,9 @@ class Operation:
             self.pending = proceed()
         except StopIteration:
             self.is_over = True
-            for stack in self._changes:
+            for stack, change in self._changes.items():
+                is_failed = self.stack.status in ("CREATE_FAILED", "UPDATE_FAILED")
+                stack.unfinished = change if is_failed else None
                 for logical_id, row in list(stack.rows.items()):
                     if row.status == "DELETE_COMPLETE":
                         del stack.rows[logical_id]
@@ -301,9 +333,22 @@ class Operation:
             yield from self._update_stack(self._change)
             self._fail_at_the_end()
         except ResourceFailed:
-            yield from self._roll_back_update()
+            if self.plan.no_rollback:
+                self.stack.status = "UPDATE_FAILED"
+                for nested in self._change.nested:
+                    if nested.stack.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
+                        nested.stack.status = "UPDATE_COMPLETE"
+            else:
+                yield from self._roll_back_update()
         else:
             yield from self._clean_up(self._change)
+
+    def _roll_back(self) -> _Events:
+        """To the state before the operations without rollback that failed."""
+        if self._change.is_new:
+            yield from self._roll_back_creation(self.stack)
+        else:
+            yield from self._roll_back_update()
 
     def _delete(self) -> _Events:
         yield from self._delete_stack(self.stack)
@@ -314,7 +359,7 @@ class Operation:
         stack = change.stack
         stack.operation = self
         self._changes[stack] = change
-        if change.is_new:
+        if stack.status is None:
             stack.creation_time, stack.last_updated_time = self._account.now(), None
             stack.status = "CREATE_IN_PROGRESS"
         elif self.kind == "update":
@@ -328,20 +373,33 @@ class Operation:
             if stack is self.stack:
                 self._fail_at_the_end()
         except ResourceFailed:
-            self._begin_rollback()
-            stack.status = "ROLLBACK_IN_PROGRESS"
-            yield from self._delete_resources(stack)
-            stack.status = "ROLLBACK_FAILED" if _is_left(stack) else "ROLLBACK_COMPLETE"
+            if self.plan.no_rollback:
+                stack.status = "CREATE_FAILED"
+            else:
+                yield from self._roll_back_creation(stack)
             raise
         stack.status = "CREATE_COMPLETE"
 
+    def _roll_back_creation(self, stack: Stack) -> _Events:
+        self.rolls_back = True
+        stack.status = "ROLLBACK_IN_PROGRESS"
+        yield from self._delete_resources(stack)
+        stack.status = "ROLLBACK_FAILED" if _is_left(stack) else "ROLLBACK_COMPLETE"
+
     def _update_stack(self, change: _Change) -> _Events:
-        yield from self._converge(change)
+        try:
+            yield from self._converge(change)
+        except ResourceFailed:
+            if self.plan.no_rollback:
+                change.stack.status = "UPDATE_FAILED"
+            raise
         if change.stack is not self.stack:
             change.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
     def _converge(self, change: _Change) -> _Events:
-        """Creates and updates what the template declares."""
+        """Creates and updates what the template declares; all of that depends on the parameter."""
+        if change.template.declared and self.plan.announces:
+            change.stack.is_announced = True
         for part in self._in_order([self._converge_resources, self._converge_nested]):
             yield from part(change)
         self._fail_as_planned()
@@ -352,9 +410,9 @@ class Operation:
         for logical_id, unresolved in sorted(items, key=lambda item: item[1].rank):
             declared = _resolved(unresolved, stack)
             row = stack.rows.get(logical_id)
-            if row is None:
-                yield from self._create_one(stack, logical_id, declared)
-            elif row.declared.properties != declared.properties:
+            if row is None or row.status == "CREATE_FAILED":
+                yield from self._create_one(change, logical_id, declared)
+            elif row.status == "UPDATE_FAILED" or row.declared.properties != declared.properties:
                 yield from self._update_one(change, logical_id, row, declared)
             else:
                 row.declared = declared
@@ -364,24 +422,33 @@ class Operation:
             stack = change.stack.nested.get(name)
             if stack is None:
                 stack = change.stack.nested[name] = self._account.new_stack(name, change.stack)
-                nested = _Change(stack, StackTemplate(template), is_new=True)
-            else:
-                nested = self._changes[stack]
-            change.nested.append(nested)
+                self._changes[stack] = _Change(stack, StackTemplate(template), self._account.now())
+            nested = self._changes[stack]
+            if nested not in change.nested:
+                change.nested.append(nested)
+            is_created = stack.status is None
             self._begin(nested)
-            yield from self._create_stack(nested) if nested.is_new else self._update_stack(nested)
+            yield from self._create_stack(nested) if is_created else self._update_stack(nested)
 
     def _clean_up(self, change: _Change) -> _Events:
         """Deletes what the update has replaced or removed."""
         stack, template = change.stack, change.template
         stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-        yield from self._delete_replaced(stack, change.replaced)
+        # What a failed update replaced may be the current resource again.
+        replaced = [
+            one
+            for one in change.replaced
+            if self._account.clean_up_deletes_current
+            or one.physical_id != stack.rows[one.logical_id].physical_id
+        ]
+        yield from self._delete_replaced(stack, replaced)
         removed = [name for name in stack.rows if name not in template.declared]
         yield from self._delete_rows(stack, removed, tries=_CLEAN_UP_TRIES)
+        if not template.declared:
+            stack.is_announced = False
         for nested in change.nested:
-            if nested.is_new:
-                continue
-            yield from self._clean_up(nested)
+            if nested.stack.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
+                yield from self._clean_up(nested)
         for name in [name for name in stack.nested if name not in template.nested]:
             yield from self._delete_nested(stack, name)
         stack.status = "UPDATE_COMPLETE"
@@ -397,6 +464,8 @@ class Operation:
         yield from self._delete_rows(stack, list(stack.rows), tries=1)
         for name in self._in_order(stack.nested):
             yield from self._delete_nested(stack, name, tries=1)
+        if not _is_left(stack):
+            stack.is_announced = False
 
     def _delete_nested(self, stack: Stack, name: str, tries: int = _CLEAN_UP_TRIES) -> _Events:
         nested = stack.nested[name]
@@ -426,6 +495,7 @@ class Operation:
             yield from self._delete_replaced(stack, change.replaced_back)
             created = [name for name in stack.rows if name not in change.before]
             yield from self._delete_rows(stack, created, tries=_CLEAN_UP_TRIES)
+            stack.is_announced &= change.was_announced
         for nested in self._change.nested:
             if nested.is_new:
                 yield from self._delete_nested(self.stack, nested.stack.name)
@@ -455,22 +525,31 @@ class Operation:
             if not failed:
                 return
             to_do = failed
+            self.skips = False
             stack.status = self.stack.status = "UPDATE_ROLLBACK_FAILED"
             self.is_paused = True
             # Nothing is pending until the rollback is continued.
             yield None  # type: ignore[misc]
             stack.status = self.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+            if self.skips:
+                for logical_id in failed:
+                    row = stack.rows[logical_id]
+                    row.declared, row.status = change.before[logical_id].declared, "UPDATE_COMPLETE"
+                return
 
     def _begin_rollback(self) -> None:
-        if self._account.rollback_moves_time and not self.rolls_back:
-            for stack in self._changes:
-                stack.last_updated_time = self._account.now()
+        if self._account.rollback_moves_time:
+            for stack in (self.stack, *(nested.stack for nested in self._change.nested)):
+                if stack.last_updated_time is not None:
+                    stack.last_updated_time = self._account.now()
         self.rolls_back = True
 
     # One resource.
 
-    def _create_one(self, stack: Stack, logical_id: str, declared: Declared) -> _Events:
+    def _create_one(self, change: _Change, logical_id: str, declared: Declared) -> _Events:
         self._fail_as_planned()
+        stack = change.stack
+        failed = stack.rows.get(logical_id)
         row = stack.rows[logical_id] = Row(declared, "", "CREATE_IN_PROGRESS")
         invented_id = f"{stack.name}-{logical_id}-1ABCDEFGHIJKL"
         try:
@@ -483,12 +562,16 @@ class Operation:
             row.status = "CREATE_FAILED"
             raise ResourceFailed
         row.status = "CREATE_COMPLETE"
+        if failed and failed.physical_id != row.physical_id and self._account.retry_deletes_failed:
+            change.replaced.append(_Removed(logical_id, failed.physical_id, failed.declared))
 
     def _update_one(
         self, change: _Change, logical_id: str, row: Row, declared: Declared
     ) -> _Events:
         self._fail_as_planned()
-        change.updated.append(logical_id)
+        # What an operation without rollback has created is not updated back but deleted.
+        if logical_id in change.before and logical_id not in change.updated:
+            change.updated.append(logical_id)
         row.status = "UPDATE_IN_PROGRESS"
         try:
             response = yield self._event(
@@ -563,7 +646,7 @@ class Operation:
             declared=declared,
             physical_id=physical_id,
             old=old,
-            request_id=f"request-{self.began_at:.0f}-{self._sent}",
+            request_id=f"request-{self._started_at:.0f}-{self._sent}",
             sent_at=self._account.now(),
         )
 

@@ -42,8 +42,8 @@ NAMES = ("alice", "bob", "team", "room")
 # The kinds of the entities that are not users.
 KINDS = {"team": "GROUP", "sales": "GROUP", "room": "RESOURCE", "blue-room": "RESOURCE"}
 LOGICAL_IDS = tuple("ABCDEF")
-# The nested stack's name.
-INNER = "Inner"
+# Where a stack declares: itself, and two nested stacks.
+OWN, INNER, SECOND = "", "Inner", "Second"
 # Lambda keeps an event so long, and CloudFormation waits so long: nothing arrives after both.
 _LATEST = 2 * SERVICE_TIMEOUT
 _REMEMBERED = 6
@@ -66,6 +66,8 @@ class Edit:
     kind: str
     which: int
     what: int
+    # The stack itself, or which one of those nested in it.
+    where: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ EDITS = st.builds(
         ["add", "rename", "remove", "twice", *["move"] * 3, "swap", "rewrite"]
         + ["address", "retain", "adopt"]
         + ["snapshot"] * 2
+        + ["nest", "share"]
     ),
     SMALL,
     SMALL,
+    st.sampled_from([0, 0, 0, 1, 2]),
 )
 MOVES = st.builds(Edit, st.just("move"), SMALL, SMALL)
 EXPORT_CHANGES = ("export", "export", "export elsewhere", "cancel export")
@@ -120,6 +124,7 @@ PLANS = st.builds(
     fails_at=st.sampled_from([None, None, None, 0, 1, 2, 3]),
     backwards=st.booleans(),
     together=st.booleans(),
+    no_rollback=st.sampled_from([False, False, True]),
 )
 CALL_FAULTS = st.builds(
     CallFault,
@@ -179,7 +184,7 @@ BEHAVIOURS = st.builds(
 
 
 class Deployments(RuleBasedStateMachine):
-    """Two stacks, of which one may declare all in a nested stack, and four entities.
+    """Two stacks, of which one may declare most in nested stacks, and four entities.
 
     A step is one rule; most of them deliver one event to the function. Manual changes wait for no
     event, and what Lambda delivers late or twice waits for no operation. What the function invokes
@@ -194,6 +199,8 @@ class Deployments(RuleBasedStateMachine):
 
     @initialize(
         rollback_moves_time=st.booleans(),
+        retry_deletes_failed=st.booleans(),
+        announces=st.sampled_from([True, True, True, False]),
         hides_enabled_date=st.sampled_from([False, False, False, True]),
         is_nested=st.sampled_from([True, True, False]),
         behaviour=BEHAVIOURS,
@@ -205,6 +212,8 @@ class Deployments(RuleBasedStateMachine):
     def begin(
         self,
         rollback_moves_time: bool,
+        retry_deletes_failed: bool,
+        announces: bool,
         hides_enabled_date: bool,
         is_nested: bool,
         behaviour: Behaviour,
@@ -222,7 +231,7 @@ class Deployments(RuleBasedStateMachine):
         self.workmail.exports.duration = job_seconds
         # Entities and export jobs so far: their ids are the same in each run.
         self.numbered = 0
-        self.account = CloudFormation(self.time.read, rollback_moves_time)
+        self.account = CloudFormation(self.time.read, rollback_moves_time, retry_deletes_failed)
         self.oracle = self.oracle_type(
             self.organization,
             self.workmail.exports,
@@ -236,7 +245,12 @@ class Deployments(RuleBasedStateMachine):
         for name in sorted(enabled):
             self.change_by_hand(ManualChange(name, "enable", 0))
         self.time.advance(86400)
-        self.is_nested = is_nested
+        self.homes = {
+            "Mail": (INNER, SECOND, OWN) if is_nested else (OWN, INNER),
+            "Other": (OWN,),
+        }
+        # The library of the first deployment may have no announcements yet.
+        self.announces = announces
         self.current = {name: self.account.new_stack(name) for name in ("Mail", "Other")}
         self.delivered: list[Delivery] = []
         # What the function has invoked itself with, and has not received yet.
@@ -255,6 +269,7 @@ class Deployments(RuleBasedStateMachine):
             after_sleep=self.expire,
         )
         self.deploy_undisturbed(first, self.at_first(edits))
+        self.announces = True
 
     def at_first(self, edits: list[Edit]) -> list[Edit]:
         """What the first stack is made of."""
@@ -272,23 +287,69 @@ class Deployments(RuleBasedStateMachine):
     def deploy(self, which: int, edits: list[Edit], plan: Plan, alone: bool = False) -> None:
         """Creates or updates a stack; `alone` updates its nested stack by itself."""
         self.step()
-        stack = choose(self.deployable, which)
-        if stack.status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
-            stack.status = "DELETE_COMPLETE"
-            stack = self.current[stack.name] = self.account.new_stack(stack.name)
-        is_nested = self.is_nested and stack.name == "Mail"
-        inner = stack.nested.get(INNER)
-        template = (inner.template if inner else {}) if is_nested else stack.template
+        stack = self.renewed(choose(self.deployable, which))
+        templates = self.templates(stack)
         for edit in edits:
-            self.edit(template, edit)
-        if not template:
-            self.edit(template, Edit("add", 0, 0))
-        if inner and alone:
-            self.operate(inner, "update", StackTemplate(template), plan)
+            self.edit_stack(templates, edit)
+        inner = stack.nested.get(INNER)
+        if alone and inner and templates[INNER] and not stack.unfinished:
+            alone_plan = replace(plan, no_rollback=False)
+            self.operate(inner, "update", StackTemplate(templates[INNER]), alone_plan)
         else:
-            kind = "update" if stack.status else "create"
-            nested = StackTemplate({}, {INNER: template})
-            self.operate(stack, kind, nested if is_nested else StackTemplate(template), plan)
+            self.update(stack, templates, plan)
+
+    def update(self, stack: Stack, templates: dict[str, dict[str, Declared]], plan: Plan) -> None:
+        if not any(templates.values()):
+            self.edit(next(iter(templates.values())), Edit("add", 0, 0))
+        nested = {name: template for name, template in templates.items() if name and template}
+        if stack.unfinished:
+            plan = replace(plan, no_rollback=True)
+        kind = "update" if stack.status else "create"
+        self.operate(stack, kind, StackTemplate(templates[OWN], nested), plan)
+
+    def templates(self, stack: Stack) -> dict[str, dict[str, Declared]]:
+        """What the stack declares, by where, in the order that `where` chooses from."""
+        return {
+            home: (stack.nested[home].template if home in stack.nested else {})
+            if home
+            else stack.template
+            for home in self.homes[stack.name]
+        }
+
+    def renewed(self, stack: Stack) -> Stack:
+        """The stack, or one that can be created in place of one that was deleted."""
+        if stack.status not in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
+            return stack
+        if stack.status != "DELETE_COMPLETE":
+            stack.status = "DELETE_COMPLETE"
+        new = self.current[stack.name] = self.account.new_stack(stack.name)
+        return new
+
+    @precondition(lambda self: len(self.deployable) == len(self.current))
+    @rule(
+        which=SMALL,
+        edit=st.builds(Edit, st.sampled_from(["nest", "nest", "share"]), SMALL, SMALL, SMALL),
+        plan=PLANS,
+        source_first=st.booleans(),
+        at_once=st.booleans(),
+    )
+    def move_between_stacks(
+        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool
+    ) -> None:
+        """Moves or copies declarations to the other stack, in either order of deployment."""
+        self.step()
+        stacks = [self.renewed(stack) for stack in self.current.values()]
+        source, target = stacks if which % 2 else stacks[::-1]
+        templates = {source: self.templates(source), target: self.templates(target)}
+        self.nest(
+            choose(list(templates[source].values()), edit.where),
+            choose(list(templates[target].values()), edit.what),
+            edit,
+        )
+        for stack in (source, target) if source_first else (target, source):
+            self.update(stack, templates[stack], plan)
+            if not at_once:
+                self.finish()
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
@@ -322,10 +383,21 @@ class Deployments(RuleBasedStateMachine):
         self.finish()
 
     @precondition(lambda self: self.paused)
-    @rule(which=SMALL)
-    def continue_rollback(self, which: int) -> None:
+    @rule(which=SMALL, skips=st.booleans())
+    def continue_rollback(self, which: int, skips: bool) -> None:
         self.step()
-        choose(self.paused, which).resume()
+        self.oracle.seen["skipped"] += skips
+        operation = choose(self.paused, which)
+        operation.resume(skips=skips)
+        self.check_at_rest(operation)
+
+    @precondition(lambda self: self.unfinished)
+    @rule(which=SMALL, plan=PLANS)
+    def roll_back(self, which: int, plan: Plan) -> None:
+        """Rolls back operations that failed without a rollback."""
+        self.step()
+        self.oracle.seen["rolled back later"] += 1
+        self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
 
     # What happens to WorkMail.
 
@@ -472,18 +544,37 @@ class Deployments(RuleBasedStateMachine):
         return [one for one in operations if one and one.is_paused and one.stack.operation is one]
 
     @property
+    def resting(self) -> list[Stack]:
+        """The stacks that no operation moves, and those that their root has forgotten."""
+        moving = {
+            one
+            for stack in self.account.stacks.values()
+            if stack.operation and stack.operation.is_in_progress
+            for one in (stack, stack.root)
+        }
+        forgotten = [
+            stack
+            for stack in self.account.stacks.values()
+            if stack.root and stack not in stack.root.nested.values()
+        ]
+        return [stack for stack in (*self.current.values(), *forgotten) if stack not in moving]
+
+    @property
     def deletable(self) -> list[Stack]:
-        stacks = self.current.values()
-        return [stack for stack in stacks if not stack.is_moving and stack.status not in _GONE]
+        return [stack for stack in self.resting if stack.status not in _GONE]
 
     @property
     def deployable(self) -> list[Stack]:
         return [
             stack
-            for stack in self.current.values()
-            if not stack.is_moving
+            for stack in self.resting
+            if stack in self.current.values()
             and not any(one.status in _STUCK for one in (stack, *stack.nested.values()))
         ]
+
+    @property
+    def unfinished(self) -> list[Stack]:
+        return [stack for stack in self.deployable if stack.unfinished]
 
     @property
     def repeatable(self) -> list[Delivery]:
@@ -492,11 +583,14 @@ class Deployments(RuleBasedStateMachine):
     def operate(self, stack: Stack, kind: str, template: StackTemplate, plan: Plan) -> None:
         declared = [template.declared, *template.nested.values()]
         note(f"{kind} {stack.name}: {[f'{k}: {v}' for one in declared for k, v in one.items()]}")
+        plan = replace(plan, announces=self.announces)
         operation = Operation(self.account, stack, kind, template, plan)
         self.time.advance(1.0)
         self.check_at_rest(operation)
 
     def check_at_rest(self, operation: Operation) -> None:
+        if operation.is_paused:
+            self.oracle.seen["ended UPDATE_ROLLBACK_FAILED"] += 1
         if not operation.is_over:
             return
         self.oracle.seen["forgotten"] += operation.forgotten
@@ -711,6 +805,30 @@ class Deployments(RuleBasedStateMachine):
             self.workmail.exports.start(order, mailbox, self.workmail.behaviour)
 
     # Templates.
+
+    def edit_stack(self, templates: dict[str, dict[str, Declared]], edit: Edit) -> None:
+        homes = list(templates.values())
+        if edit.kind in ("nest", "share"):
+            self.nest(choose(homes, edit.where), choose(homes, edit.where + 1), edit)
+        else:
+            self.edit(choose(homes, edit.where), edit)
+
+    def nest(self, source: dict[str, Declared], target: dict[str, Declared], edit: Edit) -> None:
+        """Moves an entity or a registration to another stack, with what refers to it, or copies."""
+        movable = [id for id, one in source.items() if not getattr(one, "of", "")]
+        if source is target or not movable:
+            return
+        logical_id = choose(movable, edit.which)
+        moved = {
+            id: one
+            for id, one in source.items()
+            if id == logical_id or getattr(one, "of", "") == logical_id
+        }
+        if moved.keys() & target.keys():
+            return
+        target |= moved
+        for id in moved if edit.kind == "nest" else ():
+            del source[id]
 
     def edit(self, template: dict[str, Declared], edit: Edit) -> None:
         declared_names = {declared.name for declared in template.values()}

@@ -10,7 +10,12 @@ from tests.model.alias_oracle import ALIAS_CHANGES, AliasOracle
 from tests.model.cloudformation import Event
 from tests.model.function import PASSWORD, Run, found, may_remove
 from tests.model.member_oracle import MEMBER_CHANGES, MemberOracle
-from tests.model.registration_oracle import SETTLES_WITHIN, RegistrationOracle, other_rows
+from tests.model.registration_oracle import (
+    SETTLES_WITHIN,
+    RegistrationOracle,
+    failed_creation,
+    operation_of,
+)
 from tests.model.templates import Declared, DeclaredEntity, DeclaredMembers
 from tests.support.lambda_fakes import ORGANIZATION_ID
 from workmail_provider.cloudformation.response import NEVER_CREATED
@@ -39,17 +44,17 @@ class EntityOracle(RegistrationOracle):
     def reason_to_retain_entity(self, event: Event) -> str | None:
         """Why an entity that a Delete is about must not be deleted, or None.
 
-        As with registrations; but what existed before a rollback cannot be distinguished, so all
+        As with registrations; but what existed before an operation cannot be distinguished, so all
         of it is retained.
         """
-        operation = event.stack.operation
-        if operation is None or not operation.is_in_progress:
+        operation = operation_of(event)
+        if not operation.is_in_progress:
             return "late"
-        if any(
-            not row.is_deleted and event.stack.keeps(name)
-            for name, row in other_rows(event, event.physical_id or "")
-        ):
-            return "handed over"
+        other = self.reason_of_others(event, event.physical_id or "")
+        if other:
+            return other
+        if failed_creation(event.stack):
+            return "failed creation"
         return "rolled back" if operation.rolls_back else None
 
     # Each call.
@@ -176,12 +181,14 @@ class EntityOracle(RegistrationOracle):
         if not run.has_succeeded:
             self.seen["Delete of an entity failed"] += 1
             must_succeed = run.faults.are_temporary and self._settle_delay <= SETTLES_WITHIN
+            must_succeed = must_succeed and not self.may_be_declared_soon(event)
             is_deletable = before.is_settled and (why or before.state != "ENABLED")
             self.require_reason(run, not (must_succeed and is_deletable))
         elif before.state != "DELETED" and before.is_settled:
             self.seen[f"entity retained, {why}" if why else "entity deleted"] += 1
             may_retain = (
-                other_rows(event, event.physical_id or "") or entity.visible_from > run.began_at
+                self.other_rows(event, event.physical_id or "")
+                or entity.visible_from > run.began_at
             )
             assert why or may_retain or entity.state == "DELETED", f"{event} retained it"
 
@@ -255,7 +262,9 @@ class EntityOracle(RegistrationOracle):
             and run.found[entity.entity_id].is_settled
             and entity.kind == declared.kind
             and _physical_id(entity) != event.physical_id
-            and not other_rows(event, _physical_id(entity))
+            and not any(
+                stack is event.stack for stack, _, _ in self.other_rows(event, _physical_id(entity))
+            )
             and entity.visible_from <= run.began_at
             for entity in self._named(declared)
             if entity.entity_id in run.found

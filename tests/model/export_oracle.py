@@ -18,7 +18,8 @@ _LAST = 840.0
 class ExportOracle:
     """Which jobs exist, which request started them, and which of them count."""
 
-    def __init__(self, exports: Exports, time: Time) -> None:
+    def __init__(self, exports: Exports, time: Time, *, hides_enabled_date: bool) -> None:
+        self._hides_enabled_date = hides_enabled_date
         self._exports = exports
         self._time = time
         # (stack id, request id) -> ids of jobs.
@@ -36,6 +37,8 @@ class ExportOracle:
             event.request_type == "Delete"
             and event.declared.export is not None
             and entity.kind != "GROUP"
+            # What a failed operation has enabled has no mail to keep.
+            and not (event.stack.operation and event.stack.operation.rolls_back)
         )
 
     def lack(self, run: Run, entity: Entity) -> str | None:
@@ -56,7 +59,7 @@ class ExportOracle:
         assert job.entity_id == entity.entity_id
         assert self._counts(job, run)
         assert data["ExportedTo"] == f"s3://{job.order.s3_bucket_name}/{job.s3_path}"
-        if job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]:
+        if self._is_own(job, run):
             return "its own job"
         return "joined" if job.end_time and job.end_time >= run.event.sent_at else "used again"
 
@@ -79,7 +82,10 @@ class ExportOracle:
 
     def _prevents(self, job: ExportJob, run: Run) -> bool:
         declared, event = run.event.declared.export, run.event
-        if job.state == "RUNNING" and declared and job.order.s3_bucket_name == declared.bucket:
+        if self._hides_enabled_date and not self._is_own(job, run):
+            return True
+        is_here = declared is not None and job.order.s3_bucket_name == declared.bucket
+        if job.state == "RUNNING" and is_here and self._has_all_mail(job, run):
             # It is waited for, however long that lasts.
             return self._time.now >= event.given_up_at - _LAST
         return not self._counts(job, run)
@@ -96,8 +102,17 @@ class ExportOracle:
             and job.order.s3_bucket_name == declared.bucket
             and job.state == "COMPLETED"
             and job.end_time is not None
+            and self._has_all_mail(job, run)
             and (
                 job.end_time >= run.event.sent_at
                 or run.began_at - job.end_time <= declared.maximum_age
             )
         )
+
+    def _has_all_mail(self, job: ExportJob, run: Run) -> bool:
+        """Whether the mailbox was not enabled again after the job began."""
+        enabled_at = run.found[job.entity_id].enabled_at or 0.0
+        return self._is_own(job, run) or enabled_at <= job.start_time
+
+    def _is_own(self, job: ExportJob, run: Run) -> bool:
+        return job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]

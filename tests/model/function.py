@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, Group, Resource, WorkMail
-from tests.model.cloudformation import CloudFormation, Event
+from tests.model.cloudformation import CloudFormation, Event, Stack
 from tests.model.templates import PASSWORD_SECRET
 from tests.support.harness import (
     FUNCTION_ARN,
@@ -22,6 +22,7 @@ from tests.support.harness import (
     WorkMailClient,
     client_error,
 )
+from tests.support.lambda_fakes import ORGANIZATION_ID
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
@@ -29,6 +30,7 @@ from workmail_provider.retry import Clock
 FUNCTION_TIMEOUT = 600.0
 PASSWORD = "Correct-Horse-9-Battery"
 _SECONDS_A_CALL = 0.1
+_FORMER_STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/Former/99999999-2222-3333"
 CHANGING = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
 
 
@@ -238,8 +240,8 @@ class _Process:
             return _LambdaClient(self)
         if service == "secretsmanager":
             return SecretsManagerClient({PASSWORD_SECRET: PASSWORD})
-        assert service == "cloudformation"
-        return _CloudFormationClient(self)
+        assert service in ("cloudformation", "ssm")
+        return _StackClient(self)
 
     def sleep(self, seconds: float) -> None:
         self.ensure_alive()
@@ -333,51 +335,77 @@ class _LambdaClient:
         return {"StatusCode": 202}
 
 
-class _CloudFormationClient:
-    """What the function's role lets it see: its own stack, and of the root stack the status."""
+class _StackClient:
+    """What the function's role allows: the stacks of the account, and their announcements."""
 
     def __init__(self, process: _Process) -> None:
         self._process = process
+        self._account = process.function.account
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self._fail("DescribeStacks")
+        stack = self._find("DescribeStacks", StackName)
         own = self._process.run.event.stack
-        assert StackName in (own.stack_id, own.root and own.root.stack_id)
-        stack = self._process.function.account.stacks[StackName]
-        described = {
-            "StackStatus": stack.status,
-            "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
+        assert stack in (own, own.root)
+        times = {
+            "CreationTime": stack.creation_time,
+            "LastUpdatedTime": stack.last_updated_time,
+            "DeletionTime": stack.deletion_time,
         }
-        if stack.last_updated_time is not None:
-            described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
-        if stack.deletion_time is not None:
-            described["DeletionTime"] = datetime.fromtimestamp(stack.deletion_time, UTC)
-        if stack.root:
-            described["RootId"] = stack.root.stack_id
-        return {"Stacks": [described]}
+        described = {
+            name: datetime.fromtimestamp(at, UTC) for name, at in times.items() if at is not None
+        }
+        root = {"RootId": stack.root.stack_id} if stack.root else {}
+        identity = {"StackId": stack.stack_id, "StackStatus": stack.status}
+        return {"Stacks": [{**identity, **described, **root}]}
+
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        """Newest first; between those of the stack itself are those of a resource."""
+        stack = self._find("DescribeStackEvents", StackName)
+        events = []
+        for status in reversed(stack.statuses):
+            events.append({"PhysicalResourceId": StackName, "ResourceStatus": status})
+            events.append({"PhysicalResourceId": "other", "ResourceStatus": "CREATE_COMPLETE"})
+        return _page("StackEvents", events, NextToken)
 
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
-        self._fail("ListStackResources")
-        own, first = self._process.run.event.stack, int(NextToken)
-        assert StackName == own.stack_id
+        stack = self._find("ListStackResources", StackName)
         rows = [
             {
                 "LogicalResourceId": logical_id,
                 "ResourceStatus": row.status,
+                "ResourceType": row.declared.resource_type,
                 **({"PhysicalResourceId": row.physical_id} if row.physical_id else {}),
             }
-            for logical_id, row in own.rows.items()
+            for logical_id, row in stack.rows.items()
         ]
-        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
-        if first + 2 < len(rows):
-            page["NextToken"] = str(first + 2)
-        return page
+        return _page("StackResourceSummaries", rows, NextToken)
+
+    def get_parameters_by_path(self, Path: str, NextToken: str = "0") -> dict[str, Any]:
+        """One of them is of a stack that no longer exists."""
+        self._fail("GetParametersByPath")
+        assert Path == f"/cdk-workmail/{ORGANIZATION_ID}"
+        stacks = [stack for stack in self._account.stacks.values() if stack.is_announced]
+        ids = [_FORMER_STACK, *(stack.stack_id for stack in stacks)]
+        return _page("Parameters", [{"Value": stack_id} for stack_id in ids], NextToken)
+
+    def _find(self, operation: str, stack_id: str) -> Stack:
+        self._fail(operation)
+        if stack_id == _FORMER_STACK:
+            message = f"Stack with id {stack_id} does not exist"
+            raise client_error(operation, "ValidationError", message)
+        return self._account.stacks[stack_id]
 
     def _fail(self, operation: str) -> None:
         self._process.ensure_alive()
         code = self._process.run.faults.stack_error
         if code:
             raise client_error(operation, code, "ordered by the model")
+
+
+def _page(name: str, items: list[Any], token: str) -> dict[str, Any]:
+    """Two of the items."""
+    end = int(token) + 2
+    return {name: items[end - 2 : end], **({"NextToken": str(end)} if end < len(items) else {})}
 
 
 def found(entity: Entity, now: float) -> Found:

@@ -55,6 +55,8 @@ class MemberOracle:
             return None if is_declared else f"{member_id} is not declared"
         if is_declared or declared.members is None:
             return f"{member_id} is declared"
+        if event.request_type == "Create":
+            return f"{member_id} is removed by a Create"
         return None if may_remove(event, in_rollbacks=True) else f"{member_id} is removed late"
 
     def check(self, run: Run, declared: DeclaredMembers) -> None:
@@ -115,6 +117,9 @@ class MemberOracle:
             one.state == "DELETED" or one.visible_from > run.began_at + _SHOWS_WITHIN
             for one in (owner, *members)
         ) or any(one is owner or one.kind == "RESOURCE" for one in members):
+            return False
+        undeclared = self._existing(owner) - {one.entity_id for one in members}
+        if run.event.request_type == "Create" and declared.members is not None and undeclared:
             return False
         added = [one for one in members if one.entity_id not in owner.associated]
         are_enabled = all(one.state == "ENABLED" for one in (owner, *added))

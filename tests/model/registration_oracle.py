@@ -50,7 +50,7 @@ class RegistrationOracle:
     ) -> None:
         self.seen: Counter[str] = Counter()
         self._organization = organization
-        self._exports = ExportOracle(exports, time)
+        self._exports = ExportOracle(exports, time, hides_enabled_date=hides_enabled_date)
         self._account = account
         self._time = time
         self._settle_delay = behaviour.settle_delay
@@ -69,37 +69,63 @@ class RegistrationOracle:
 
         - The operation that sent the Delete is over, and no other moves the stack or its root.
         - This logical id of this stack never enabled the entity and never adopted it.
-        - Another resource of the stack has it, and stays: it was renamed, moved or swapped.
+        - Another resource of the stack, or of one that announces itself, has it and stays: it was
+          renamed, moved or swapped, or is declared twice.
         - The operation rolls back, and the entity was enabled before it began: before the root's,
           if the stack moves with its root.
+        - The stack is deleted, its creation failed, it was never updated, and the entity was
+          enabled before the creation began.
 
         The limits, where the contract protects nothing:
 
-        - Another stack's registration of the entity. The last of two stacks to remove it, and as
-          well the first, disables it; so does a stack that is rolled back, if the other enabled
-          the entity after this operation began.
+        - The registration of a stack that does not announce itself.
         - What is enabled by hand during an operation counts as enabled by the operation.
-        - A stack whose rollback failed and that is deleted then disables what it lists.
         - A Delete that comes while a later operation moves the stack counts as that operation's,
           and then the same logical id does not speak for the entity.
         - A Create or an Update that comes late does what it declares: it may enable an entity that
-          the stack has given up, or give it an earlier address. It disables none.
+          the stack has given up. It disables none.
         """
-        operation = _operation(event)
+        operation = operation_of(event)
         if not operation.is_in_progress:
             return "late"
         physical_id = _physical_id(entity)
         if (event.stack.stack_id, event.logical_id, physical_id) not in self._adopted:
             return "not ours"
-        if any(
-            not row.is_deleted and event.stack.keeps(name)
-            for name, row in other_rows(event, physical_id)
-        ):
-            return "handed over"
+        other = self.reason_of_others(event, physical_id)
+        if other:
+            return other
         enabled_at = entity.registration.enabled_at or 0.0
         if operation.rolls_back and enabled_at < operation.began_at:
             return "rolled back"
+        failed = failed_creation(event.stack)
+        return "failed creation" if failed and enabled_at < failed.creation_time else None
+
+    def reason_of_others(self, event: Event, physical_id: str) -> str | None:
+        for stack, name, row in self.other_rows(event, physical_id):
+            if not row.is_deleted and stack.keeps(name):
+                return "handed over" if stack is event.stack else "declared elsewhere"
         return None
+
+    def other_rows(self, event: Event, physical_id: str) -> list[tuple[Stack, str, Row]]:
+        """Other resources with this physical id, in this stack and in those that are announced."""
+        return [
+            (stack, name, row)
+            for stack in self._account.stacks.values()
+            if stack.is_announced or stack is event.stack
+            for name, row in stack.rows.items()
+            if row.physical_id == physical_id
+            and (stack is not event.stack or name != event.logical_id)
+        ]
+
+    def may_be_declared_soon(self, event: Event) -> bool:
+        """Whether a Delete may fail because another stack is being deployed."""
+        return any(
+            row.declared.resource_type == event.declared.resource_type
+            and row.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+            for stack in self._account.stacks.values()
+            if stack.is_announced and stack is not event.stack
+            for row in stack.rows.values()
+        )
 
     def before_call(self, run: Run, operation: str, parameters: Mapping[str, str]) -> None:
         """Judges each WorkMail call before it is performed.
@@ -128,6 +154,18 @@ class RegistrationOracle:
             self._adopted.add((event.stack.stack_id, event.logical_id, _physical_id(entity)))
             if event.request_type == "Delete" or parameters["Email"] != event.declared.email:
                 self.violate(f"{operation} with undeclared {parameters}: {event}")
+            if not run.was_interrupted:
+                self._judge_change(run, operation, entity)
+
+    def _judge_change(self, run: Run, operation: str, entity: Entity) -> None:
+        """Only an Update changes an address, and none enables what was disabled outside."""
+        event = run.event
+        is_own = _physical_id(entity) == event.physical_id
+        if operation == "UpdatePrimaryEmailAddress":
+            if not is_own and not operation_of(event).rolls_back:
+                self.violate(f"{entity.name} has another address: {event}")
+        elif is_own and not _declares_anew(event):
+            self.violate(f"{entity.name} was disabled outside: {event}")
 
     def violate(self, message: str) -> None:
         self._violations.append(AssertionError(message))
@@ -143,8 +181,8 @@ class RegistrationOracle:
             self.violate(f"{entity_id} is exported, and is not what the Delete is about: {event}")
         elif parameters["S3BucketName"] != declared.bucket:
             self.violate(f"the export is sent to {parameters['S3BucketName']}: {event}")
-        elif entity.kind == "GROUP":
-            self.violate(f"a group has no mailbox: {event}")
+        elif not self._exports.is_required(event, entity) and not run.was_interrupted:
+            self.violate(f"a group, or what a failed operation enabled, is exported: {event}")
         # What changes between a look at the stack or the entity and the call cannot be known, and
         # neither can what WorkMail did not show then.
         elif run.found[entity_id].is_settled and not run.was_interrupted:
@@ -267,12 +305,19 @@ class RegistrationOracle:
 
     def _ids_of_failed_create(self, run: Run) -> set[str]:
         registered = run.asked("RegisterToWorkMail")
-        return {f"{ORGANIZATION_ID}/{registered[-1]}" if registered else NEVER_CREATED}
+        if not registered:
+            return {NEVER_CREATED}
+        email = self._organization.entities[registered[-1]].registration.email or ""
+        # Enabled with another address meanwhile: not by this Create.
+        is_other = email.casefold() != run.event.declared.email.casefold()
+        return {f"{ORGANIZATION_ID}/{registered[-1]}", *([NEVER_CREATED] if is_other else [])}
 
     def _check_convergence(self, run: Run) -> None:
         event = run.event
         entity = next(iter(self._organization.known([event.declared.entity_id])), None)
-        is_refused = entity is not None and self._must_refuse(run, entity)
+        is_refused = entity is not None and (
+            self._must_refuse(run, entity) or self._must_refuse_address(run, entity)
+        )
         if not run.has_succeeded:
             self.seen[f"{event.request_type} failed"] += 1
             self._check_undo(run)
@@ -293,6 +338,11 @@ class RegistrationOracle:
         assert run.response["PhysicalResourceId"] == physical_id
         if not found(entity, self._time.now).is_settled:
             return
+        if physical_id == event.physical_id and not _declares_anew(event):
+            before = run.found[entity.entity_id]
+            if before.state != "ENABLED" or not before.is_settled:
+                self.seen["stays disabled"] += 1
+                return
         self._assert_is_declared(entity, event.declared, str(event))
         self.changed_elsewhere(physical_id)
         if run.was_waited_for:
@@ -346,18 +396,23 @@ class RegistrationOracle:
 
     def _may_retain(self, run: Run, entity: Entity) -> bool:
         """Where one enabled too many is the safe end of what the function cannot know."""
-        is_dated_back = _operation(run.event).rolls_back and (
-            self._account.rollback_moves_time or self._hides_enabled_date
+        operation = operation_of(run.event)
+        is_dated_back = operation.rolls_back and (
+            self._account.rollback_moves_time or operation.kind == "rollback"
         )
-        is_listed = any(other_rows(run.event, _physical_id(entity)))
-        return is_dated_back or is_listed or not run.found[entity.entity_id].is_settled
+        is_undated = self._hides_enabled_date and bool(
+            operation.rolls_back or failed_creation(run.event.stack)
+        )
+        is_listed = any(self.other_rows(run.event, _physical_id(entity)))
+        is_settled = run.found[entity.entity_id].is_settled
+        return is_dated_back or is_undated or is_listed or not is_settled
 
     # What an event has to end in.
 
     def _must_refuse(self, run: Run, entity: Entity) -> bool:
         """Enabled and managed elsewhere, and adopt_existing is False."""
         event, before = run.event, run.found.get(entity.entity_id)
-        operation, physical_id = _operation(event), _physical_id(entity)
+        operation, physical_id = operation_of(event), _physical_id(entity)
         if (
             event.declared.adopt_existing
             or not run.was_waited_for
@@ -367,10 +422,27 @@ class RegistrationOracle:
             or before.state != "ENABLED"
             or not before.is_settled
             or physical_id == event.physical_id
-            or any(not row.is_deleted for _, row in other_rows(event, physical_id))
+            or any(
+                stack is event.stack and not row.is_deleted
+                for stack, _, row in self.other_rows(event, physical_id)
+            )
         ):
             return False
         return (before.enabled_at or 0.0) < operation.began_at or self._hides_enabled_date
+
+    def _must_refuse_address(self, run: Run, entity: Entity) -> bool:
+        """Enabled with another address than declared, and not the resource's own."""
+        event, before = run.event, run.found.get(entity.entity_id)
+        return (
+            before is not None
+            and before.state == "ENABLED"
+            and before.is_settled
+            and (before.email or "").casefold() != event.declared.email.casefold()
+            and _physical_id(entity) != event.physical_id
+            and run.was_waited_for
+            and not run.was_interrupted
+            and not operation_of(event).rolls_back
+        )
 
     def _must_succeed(self, run: Run, entity: Entity | None) -> bool:
         """Nothing prevents this event that does not settle by itself."""
@@ -378,11 +450,16 @@ class RegistrationOracle:
         if not run.faults.are_temporary or self._settle_delay > SETTLES_WITHIN:
             return False
         if event.request_type == "Delete":
-            return entity is None or not self._exports.explain_failure(run, entity)
+            return not self.may_be_declared_soon(event) and (
+                entity is None or not self._exports.explain_failure(run, entity)
+            )
         if entity is None or entity.state == "DELETED" or not run.was_waited_for:
             return False
         # Enabled or disabled elsewhere, and WorkMail does not show it yet.
-        if not run.found[entity.entity_id].is_settled and not event.declared.adopt_existing:
+        is_own = _physical_id(entity) == event.physical_id
+        if not run.found[entity.entity_id].is_settled and not (
+            is_own and event.declared.adopt_existing
+        ):
             return False
         return self._organization.owner_of(event.declared.email) in (None, entity)
 
@@ -403,19 +480,25 @@ class RegistrationOracle:
         assert email.casefold() == declared.email.casefold(), f"{where}: {email} is its address"
 
 
-def other_rows(event: Event, physical_id: str) -> list[tuple[str, Row]]:
-    """The stack's other resources that have the same physical id."""
-    return [
-        (name, row)
-        for name, row in event.stack.rows.items()
-        if row.physical_id == physical_id and name != event.logical_id
-    ]
-
-
-def _operation(event: Event) -> Operation:
+def operation_of(event: Event) -> Operation:
     """The last operation of the event's stack, which is not the event's own if it is late."""
     assert event.stack.operation
     return event.stack.operation
+
+
+def _declares_anew(event: Event) -> bool:
+    """Whether an Update changes the address."""
+    return event.old is None or event.old.email.casefold() != event.declared.email.casefold()
+
+
+def failed_creation(stack: Stack) -> Stack | None:
+    """The stack, or its root, that is deleted, was never complete and never updated."""
+    for created in (stack.root, stack):
+        if created and created.last_updated_time is None:
+            was_complete = {"CREATE_COMPLETE", "UPDATE_COMPLETE"} & {*created.statuses}
+            is_deleted = stack.status == "DELETE_IN_PROGRESS"
+            return created if is_deleted and not was_complete else None
+    return None
 
 
 def _physical_id(entity: Entity) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, settings
@@ -28,6 +28,7 @@ from workmail_provider.cloudformation.continuation import Continuation
 from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation.stacks import Stack
 from workmail_provider.resources import declarations, entity, export, membership, registration
 from workmail_provider.resources.entity import EntityResource
 from workmail_provider.resources.export import ExportBeforeRemoval
@@ -109,6 +110,36 @@ def the_root_stack_is_not_read(patch: pytest.MonkeyPatch) -> None:
 @found_by(WithoutExports, MailboxLost)
 def late_deletes_count(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StackOperation, "is_over", False)
+
+
+@found_by(WithoutExports, MailboxLost)
+def other_stacks_are_not_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "announced_stacks", lambda *_: [])
+
+
+@found_by(WithoutExports, MailboxLost)
+def other_stacks_in_progress_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "may_become_declaration", lambda *_: False)
+
+
+@found_by(WithoutExports)
+def a_stack_that_no_longer_exists_fails_the_delete(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Stack, "resources_if_exists", Stack.resources)
+
+
+@found_by(WithoutExports, MailboxLost)
+def a_failed_creation_counts_as_complete(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "creation_completed", lambda _: True)
+
+
+@found_by(WithoutExports)
+def a_create_changes_the_address(patch: pytest.MonkeyPatch) -> None:
+    _change_operations(patch, rolls_back=True)
+
+
+@found_by(WithoutExports)
+def every_update_enables(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, RegistrationResource, "update", old_properties={})
 
 
 @found_by(WithoutExports)
@@ -201,11 +232,9 @@ def a_failed_export_is_complete(patch: pytest.MonkeyPatch) -> None:
 @found_by(Deployments, MailLost)
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
     def of_any_age(
-        jobs: list[ExportJob], entity_id: str, destination: ExportDestination, now: datetime
+        jobs: list[ExportJob], found: Entity, destination: ExportDestination, now: datetime
     ) -> ExportJob | None:
-        return young_enough(
-            jobs, entity_id, replace(destination, maximum_age=timedelta(days=7)), now
-        )
+        return young_enough(jobs, found, replace(destination, maximum_age=timedelta(days=7)), now)
 
     patch.setattr(export, "young_enough", of_any_age)
 
@@ -218,12 +247,12 @@ def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         export,
         "to_join",
-        lambda jobs, id, there, text: to_join(of_any_bucket(jobs, there), id, there, text),
+        lambda jobs, found, there, text: to_join(of_any_bucket(jobs, there), found, there, text),
     )
     patch.setattr(
         export,
         "young_enough",
-        lambda jobs, id, there, now: young_enough(of_any_bucket(jobs, there), id, there, now),
+        lambda jobs, found, there, now: young_enough(of_any_bucket(jobs, there), found, there, now),
     )
 
 
@@ -249,7 +278,23 @@ def what_is_retained_is_exported(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(Deployments)
 def groups_have_mailboxes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "EntityType", SimpleNamespace(GROUP=None))
+    patch.setattr(registration, "has_mail_to_export", lambda _, operation: not operation.rolls_back)
+
+
+@found_by(Deployments)
+def what_a_failed_operation_enabled_is_exported(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        registration,
+        "has_mail_to_export",
+        lambda found, _: found.entity_type is not EntityType.GROUP,
+    )
+
+
+@found_by(Deployments, MailLost)
+def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
+    never = datetime.min.replace(tzinfo=UTC)
+    for name, choose in (("to_join", to_join), ("young_enough", young_enough)):
+        patch.setattr(export, name, _with_enabled_date(choose, never))
 
 
 @found_by(Deployments, MailboxLost)
@@ -338,6 +383,11 @@ def deleted_late(patch: pytest.MonkeyPatch) -> None:
 
 
 @found_by(EntityDeployments)
+def deleted_though_declared_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    _ignore_reason(patch, "declared by")
+
+
+@found_by(EntityDeployments)
 def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
     class ByAddress(EntityDirectory):
         def __init__(self, organization: Organization, kind: EntityKind, name: str) -> None:
@@ -388,6 +438,16 @@ def members_declared_by_name_are_removed(patch: pytest.MonkeyPatch) -> None:
 @found_by(EntityDeployments)
 def members_are_removed_with_their_declaration(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MembershipResource, "delete", MembershipResource.update)
+
+
+@found_by(EntityDeployments)
+def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, MembershipResource, "create", request_type="Update")
+
+
+@found_by(EntityDeployments)
+def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, RegistrationResource, "create", request_type="Update")
 
 
 @found_by(EntityDeployments)
@@ -466,11 +526,28 @@ def _change_invocation(
     )
 
 
+def _change_request(
+    patch: pytest.MonkeyPatch, resource: type[Any], operation: str, **changes: Any
+) -> None:
+    perform = getattr(resource, operation)
+
+    def change(self: Any, invocation: Invocation) -> Outcome:
+        request = replace(invocation.request, **changes)
+        return cast(Outcome, perform(self, replace(invocation, request=request)))
+
+    patch.setattr(resource, operation, change)
+
+
+def _with_enabled_date(choose: Callable[..., ExportJob | None], at: datetime) -> Any:
+    return lambda jobs, found, *others: choose(jobs, replace(found, enabled_date=at), *others)
+
+
 def _find_own(invocation: Invocation) -> tuple[Organization, Entity]:
     """The entity that the event's physical id names."""
     own = RegistrationId.parse(invocation.request.physical_resource_id)
     assert own
-    organization = Organization(invocation.clients("workmail", None), own.organization_id)
+    client = invocation.clients("workmail", None)
+    organization = Organization(client, own.organization_id, invocation.retry)
     return organization, organization.find(own.entity_id)
 
 

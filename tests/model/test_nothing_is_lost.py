@@ -17,11 +17,13 @@ Create failed; Update failed; Delete failed; an id that is not ours; at rest as 
 delivered again; continued; continued later; continued too late; deregistered;
 ended CREATE_COMPLETE; ended DELETE_COMPLETE; ended DELETE_FAILED; ended ROLLBACK_COMPLETE;
 ended UPDATE_COMPLETE; ended UPDATE_ROLLBACK_COMPLETE; export requested; exported; given up; killed;
-retained, handed over; retained, late; retained, rolled back
+retained, handed over; retained, late; retained, rolled back; retained, declared elsewhere;
+ended CREATE_FAILED; ended UPDATE_FAILED; rolled back later
 """
 _REGISTRATIONS_SOMETIMES = """
 cancelled; ended ROLLBACK_FAILED; forgotten; joined; continuation killed; continuation lost;
-refused; undone; used again
+refused; undone; used again; retained, failed creation; skipped; stays disabled;
+ended UPDATE_ROLLBACK_FAILED
 """
 _ENTITIES_OFTEN = """
 Create of an entity failed; a name was changed; as declared, an entity; as declared, members;
@@ -31,13 +33,13 @@ entity deleted
 """
 _ENTITIES_SOMETIMES = """
 a resource was changed in place; Create of members failed; Delete of an entity failed;
-entity retained, late; password reset; refused an entity; cancelled; undone;
+entity retained, late; entity retained, declared elsewhere; password reset; refused an entity; cancelled; undone;
 AssociateDelegateToResource; CreateGroup; CreateResource; DeleteGroup; DeleteResource
 """
 
 
 def test_no_mailbox_is_lost(pytestconfig: pytest.Config) -> None:
-    play(Deployments, pytestconfig, examples=1, steps=10_000)
+    play(Deployments, pytestconfig, examples=2, steps=20_000)
     assert_seen(Deployments, _REGISTRATIONS_OFTEN, times=50)
     assert_seen(Deployments, _REGISTRATIONS_SOMETIMES, times=1)
 
