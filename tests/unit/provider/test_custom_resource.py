@@ -218,7 +218,8 @@ def test_crhelper_makes_no_client_and_changes_no_logger(
     made: list[str] = []
     for owner in (boto3, boto3.Session):
         monkeypatch.setattr(owner, "client", lambda *given, **_: made.append(given[-1]))
-    restored_loggers.set_level(level)
+    for name in LOGGERS:
+        restored_loggers.set_level(level if name is None else logging.NOTSET, logger=name)
 
     def loggers() -> list[Any]:
         levels = [logging.getLogger(name).level for name in LOGGERS]
