@@ -16,7 +16,6 @@ from aws_cdk import App, Stack
 
 from local_aws.workmail import Entity, Stall, WorkMail, WorkMailServer
 from tests.local.lambda_runtime import LambdaRuntime, lambda_runtime
-from tests.synth.roster import register
 from tests.support.lambda_fakes import (
     ORGANIZATION_ID,
     SECRET,
@@ -25,6 +24,7 @@ from tests.support.lambda_fakes import (
     cloudformation,
     event,
 )
+from tests.synth.roster import register
 
 HANDLER = "workmail_provider.handler.handler"
 DEBUG = {"AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
