@@ -89,7 +89,9 @@ class Comparison:
         self._deployed = {declaration.entity_id: declaration for declaration in deployed}
         self._asked = 0
         self._to_be_created = {
-            declaration.identifier.casefold() for declaration in self._declared if declaration.kind
+            declaration.identifier.casefold()
+            for declaration in self._declared
+            if declaration.kind and declaration.entity_id is None
         }
         self._held: dict[str, Declaration] = {}
         self.unasked_addresses = 0
