@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -73,7 +73,7 @@ class Service:
         try:
             return method(**parameters)
         except ClientError as error:
-            raise self._refused(operation, error) from error
+            raise self._refused(operation, parameters, error) from error
         except BotoCoreError as error:
             raise CommandFailed(f"{self._name}:{operation} failed: {error}") from error
 
@@ -86,9 +86,17 @@ class Service:
                 return
             parameters["NextToken"] = page["NextToken"]
 
-    def _refused(self, operation: str, error: ClientError) -> CallRefused:
+    def _refused(
+        self, operation: str, parameters: Mapping[str, Any], error: ClientError
+    ) -> CallRefused:
         code = error.response["Error"]["Code"]
         action = f"{self._name}:{operation}"
+        if code == "OrganizationNotFoundException":
+            return CallRefused(
+                code,
+                f"organization {parameters.get('OrganizationId')} is not found in {self.region}: "
+                "check the id and the Region",
+            )
         if "AccessDenied" in code:
             return CallRefused(
                 code,

@@ -169,7 +169,7 @@ class Organization:
         rows = self._list(
             api.associated_operation, api.associated_member, **{api.id_name: entity.entity_id}
         )
-        found = (self._by_id.get(row["Id"]) for row in rows if row.get("State") != "DELETED")
+        found = (self._by_id.get(row["Id"]) for row in rows)
         return [entity for entity in found if entity and entity.exists]
 
     def detail(self, operation: str, **parameters: Any) -> dict[str, Any]:
