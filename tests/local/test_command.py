@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import NestedStack, RemovalPolicy, Stack
+from aws_cdk import CfnParameter, Fn, NestedStack, RemovalPolicy, Stack
 from constructs import Construct
 
 from cdk_workmail import (
@@ -27,6 +27,7 @@ from local_aws.workmail import Behaviour, Organization
 from tests.local.pipeline import ROOT, Pipeline
 
 Command = Callable[..., tuple[int, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 _CONSTRUCTS: dict[str, Callable[..., Any]] = {
     "users": WorkMailUser,
@@ -50,21 +51,31 @@ _OF_THE_REGISTRATION = ("email", "aliases", "remove_other_aliases")
 
 
 @pytest.fixture
-def command(local_aws: LocalAws) -> Command:
-    """Runs the command and gives its exit code and its JSON."""
+def run(local_aws: LocalAws) -> Run:
+    """Runs the command as a process."""
+    roots = os.pathsep.join(str(ROOT / root) for root in ("cli", "constructs"))
 
-    def run(*arguments: str) -> tuple[int, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", "cdk_workmail_cli", *arguments, "--json"],
-            env=local_aws.process_environment
-            | {"PYTHONPATH": os.pathsep.join(str(ROOT / root) for root in ("cli", "constructs"))},
+    def run_it(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "cdk_workmail_cli", *arguments],
+            env=local_aws.process_environment | {"PYTHONPATH": roots} | environment,
             capture_output=True,
             text=True,
         )
+
+    return run_it
+
+
+@pytest.fixture
+def command(run: Run) -> Command:
+    """Runs the command and gives its exit code and its JSON."""
+
+    def run_it(*arguments: str) -> tuple[int, Any]:
+        done = run(*arguments, "--json")
         assert not done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    return run
+    return run_it
 
 
 def declare(scope: Construct, file: OrganizationFile, **common: Any) -> None:
@@ -283,16 +294,30 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
 
     def define(stack: Stack) -> None:
         declare(stack, of_root)
-        declare(NestedStack(stack, "Nested"), of_nested)
+        nested = NestedStack(stack, "Nested")
+        declare(nested, of_nested)
+        email = CfnParameter(stack, "Email", default="team@example.com").value_as_string
+        aliases = CfnParameter(stack, "Aliases", default="crew@example.com|x").value_as_string
+        WorkMailRegistration(
+            nested,
+            "Team",
+            organization_id=organization.organization_id,
+            entity_id="team",
+            email=email,
+            aliases=[Fn.select(0, Fn.split("|", aliases))],
+        )
 
     pipeline.deploy(define)
     code, report = command("drift", "--stack", pipeline.stack_name)
     assert (code, report["findings"]) == (0, [])
+    (note,) = report["notes"]
+    assert note.startswith("Not compared, only CloudFormation knows its value: Aliases of ")
 
     workmail = local_aws.client("workmail")
     where = {"OrganizationId": organization.organization_id}
     ids = {entity.name: entity.entity_id for entity in organization.entities.values()}
     workmail.deregister_from_work_mail(**where, EntityId=ids["bob"])
+    workmail.update_primary_email_address(**where, EntityId=ids["team"], Email="t@example.com")
     workmail.delete_alias(**where, EntityId=ids["alice"], Alias="press@example.com")
     workmail.update_primary_email_address(
         **where, EntityId=ids["board-room"], Email="board@example.com"
@@ -307,6 +332,7 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
     assert code == 2
     assert findings(report) == {
         ("off", "user bob", "it is disabled, declared is bob@example.com"),
+        ("address changed", "group team", "t@example.com to team@example.com"),
         ("alias removed", "user alice", "press@example.com"),
         ("address changed", "resource board-room", "board@example.com to board-room@example.com"),
         ("attribute changed", "user dora", "JobTitle from 'Captain' to 'Explorer'"),
@@ -316,4 +342,48 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
         ("missing", "resource board-room", "emil is not in the organization"),
     }
     assert all(found["needs_revision"] for found in report["findings"])
-    assert report["notes"] == []
+
+
+def test_the_printed_policy_allows_to_read_the_stack_and_no_other(
+    local_aws: LocalAws,
+    pipeline: Pipeline,
+    organization: Organization,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline.deploy(
+        lambda stack: WorkMailRegistration(
+            NestedStack(stack, "Nested"),
+            "Alice",
+            organization_id=organization.organization_id,
+            entity_id="alice",
+            email="alice@example.com",
+        )
+    )
+    iam, name = local_aws.client("iam"), f"reader-{pipeline.stack_name}"
+    iam.create_user(UserName=name)
+    printed = run("policy", "--stack", pipeline.stack_name).stdout
+    iam.put_user_policy(UserName=name, PolicyName="Read", PolicyDocument=printed)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    credentials = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    # Of WorkMail itself the local one knows the functions' keys alone; this is about the stack.
+    monkeypatch.setattr(local_aws.workmail, "authorize", lambda *_: True)
+    done = run("drift", "--stack", pipeline.stack_name, **credentials)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("drift", "--stack", "Other", **credentials)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "cdk-workmail: cloudformation:GetTemplate is not allowed: attach the policy that "
+        "`cdk-workmail policy` prints\n",
+    )
+
+
+def test_a_stack_that_does_not_exist_is_one_line(run: Run) -> None:
+    done = run("drift", "--stack", "Nix")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "cdk-workmail: stack Nix is not found in us-east-1: check the name and the Region\n",
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cdk_workmail_file import read
-from local_aws.workmail import Organization, Resource, WorkMail, responses
+from local_aws.workmail import Behaviour, Organization, Resource, WorkMail, responses
 from tests.unit.cli.conftest import Command, Ended
 
 Enable = Callable[..., None]
@@ -41,12 +41,14 @@ def team(organization: Organization, enable: Enable) -> None:
     for name in ("Zoe", "alice", "bob"):
         enable(organization.add_user(name))
     organization.add_user("off")
-    organization.add_user("gone").delete()
+    gone = organization.add_user("gone")
+    gone.delete()
     system = organization.add_user("system")
     system.role = "SYSTEM_USER"
     sales = organization.add_group("sales")
     enable(sales, "orders", "info")
     sales.members += [organization.entity(name).entity_id for name in ("bob", "Zoe", "alice")]
+    sales.members.append(gone.entity_id)
     organization.add_group("north/south team")
     room: Resource = organization.add_resource("room")
     enable(room)
@@ -115,6 +117,17 @@ def test_two_runs_write_the_same_bytes(discover: Discover, team: None, path: Pat
     assert path.read_bytes() == first
     discover("--merge")
     assert path.read_bytes() == first
+
+
+def test_the_primary_address_is_no_alias_also_where_workmail_lists_it(
+    discover: Discover, workmail: WorkMail, organization: Organization, enable: Enable, path: Path
+) -> None:
+    workmail.behaviour = Behaviour(primary_is_listed_as_alias=True)
+    enable(organization.add_user("alice"))
+    discover()
+    assert read(path).document["mailboxes"] == {
+        "alice": {"entity_id": "alice", "email": "alice@example.com"}
+    }
 
 
 def test_attributes_are_read_on_request_for_disabled_users_too(
