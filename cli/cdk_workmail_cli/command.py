@@ -98,7 +98,8 @@ def _plan(arguments: argparse.Namespace, progress: Progress) -> int:
         return _compare_stack(arguments, progress, is_drift=False)
     file = read(arguments.file)
     deployed = _deployed(arguments) if arguments.stack else DeployedStack((), {}, ())
-    regions = {**deployed.regions, file.organization_id: file.organization_region}
+    region = file.organization_region or deployed.regions.get(file.organization_id)
+    regions = {**deployed.regions, file.organization_id: region}
     subject = file.path + (f" on stack {arguments.stack}" if arguments.stack else "")
     return _report(arguments, progress, subject, of_file(file), deployed, regions, is_drift=False)
 
@@ -153,9 +154,9 @@ def _report(
             [entry for entry in deployed.declarations if entry.organization_id == organization_id],
         )
         findings += comparison.findings()
-        if comparison.unasked_addresses:
+        if comparison.unchecked_addresses:
             notes.append(
-                f"{comparison.unasked_addresses} new addresses were compared with primary "
+                f"{comparison.unchecked_addresses} new addresses were compared with primary "
                 "addresses only, not with aliases."
             )
     progress.end()

@@ -1,6 +1,6 @@
 """Compares what is declared with what WorkMail shows, by the rules of the deployed function.
 
-Nothing here calls AWS by itself: the organization that it is given reads what it is asked for.
+Nothing here calls AWS itself: the organization that is passed in does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from cdk_workmail_cli.declaration import Declaration
 from cdk_workmail_cli.organization import LISTED_ATTRIBUTES, Entity, Kind, Organization
 
-_ASKED_ADDRESSES = 20
-"""So many addresses are looked up among the aliases too; of the others the lists must do."""
+_CHECKED_ADDRESSES = 20
+"""How many new addresses are looked up among the aliases of all entities, one call each."""
 
 
 class Action(StrEnum):
@@ -74,7 +74,7 @@ class Finding:
 class Comparison:
     """Compares the declarations of one organization with what WorkMail shows.
 
-    `deployed` is what a stack holds already, if one is known. Of a stack alone, the two are the
+    `deployed` is what a stack owns already, if one is known. Of a stack alone, the two are the
     same.
     """
 
@@ -87,32 +87,32 @@ class Comparison:
         self._organization = organization
         self._declared = tuple(declared)
         self._deployed = {declaration.entity_id: declaration for declaration in deployed}
-        self._asked = 0
+        self._checked = 0
         self._to_be_created = {
             declaration.identifier.casefold()
             for declaration in self._declared
             if declaration.kind and declaration.entity_id is None
         }
-        self._held: dict[str, Declaration] = {}
-        self.unasked_addresses = 0
+        self._owned: dict[str, Declaration] = {}
+        self.unchecked_addresses = 0
         """How many addresses were compared with primary addresses alone."""
 
     def findings(self) -> Iterator[Finding]:
         """What a deployment does to each declared entity, and then what it removes."""
         for declaration in self._declared:
-            entity, held = self._matched(declaration)
-            yield from _Entry(self, self._organization, declaration, entity, held).findings()
+            entity, owned = self._matched(declaration)
+            yield from _Entry(self, self._organization, declaration, entity, owned).findings()
         for entity_id, deployed in self._deployed.items():
             if entity_id:
-                yield from self._removals(deployed, self._held.get(entity_id))
+                yield from self._removals(deployed, self._owned.get(entity_id))
 
     def owner(self, address: str) -> Entity | None:
         """The entity that has the address, which counts its calls."""
         owner = self._organization.owner(address)
-        if owner is None and self._asked == _ASKED_ADDRESSES:
-            self.unasked_addresses += 1
+        if owner is None and self._checked == _CHECKED_ADDRESSES:
+            self.unchecked_addresses += 1
         elif owner is None:
-            self._asked += 1
+            self._checked += 1
             owner = self._organization.owner_of_alias(address)
         return owner
 
@@ -121,16 +121,16 @@ class Comparison:
         return name.casefold() in self._to_be_created
 
     def _matched(self, declaration: Declaration) -> tuple[Entity | None, Declaration | None]:
-        """The entity that is meant, and what the stack holds of it."""
+        """The entity that is meant, and what the stack owns of it."""
         entity = self._entity(declaration)
-        held = self._deployed.get(entity.entity_id) if entity else None
-        if held is None and declaration.kind:
-            held = self._same_construct(declaration)
-            if held and held.entity_id:
-                entity = self._organization.find(held.entity_id) or entity
-        if held and held.entity_id:
-            self._held[held.entity_id] = declaration
-        return entity, held
+        owned = self._deployed.get(entity.entity_id) if entity else None
+        if owned is None and declaration.kind:
+            owned = self._same_construct(declaration)
+            if owned and owned.entity_id:
+                entity = self._organization.find(owned.entity_id) or entity
+        if owned and owned.entity_id:
+            self._owned[owned.entity_id] = declaration
+        return entity, owned
 
     def _entity(self, declaration: Declaration) -> Entity | None:
         if declaration.entity_id:
@@ -141,45 +141,45 @@ class Comparison:
         return named if named and named.kind is declaration.kind else None
 
     def _same_construct(self, declaration: Declaration) -> Declaration | None:
-        """The same construct under another name: the stack holds what it was named before."""
-        for held in self._deployed.values():
+        """The same construct under another name: the stack owns what it was named before."""
+        for owned in self._deployed.values():
             if declaration.entity_id is None:
                 # The last component of a path is the resource itself.
-                is_same = held.construct_path.split("/")[-2:-1] == [declaration.construct_path]
+                is_same = owned.construct_path.split("/")[-2:-1] == [declaration.construct_path]
             else:
-                is_same = held.entity_id == declaration.entity_id
-            if is_same and held.kind is declaration.kind:
-                return held
+                is_same = owned.entity_id == declaration.entity_id
+            if is_same and owned.kind is declaration.kind:
+                return owned
         return None
 
-    def _removals(self, held: Declaration, declared: Declaration | None) -> Iterator[Finding]:
-        entity = self._organization.find(held.entity_id or "")
+    def _removals(self, owned: Declaration, declared: Declaration | None) -> Iterator[Finding]:
+        entity = self._organization.find(owned.entity_id or "")
         if entity is None or not entity.exists:
             return
         keeps_entity = declared is not None and declared.kind is not None
-        if held.email and entity.is_enabled and (declared is None or not declared.email):
-            yield _removal(_deregistration(held, entity), Part.REGISTRATION, held, entity)
-        if held.kind and not keeps_entity and held.deletes_entity:
-            yield _removal(Action.DELETE, Part.ENTITY, held, entity)
-        elif held.kind and not keeps_entity and declared is None and not held.email:
-            yield _removal(Action.RETAIN, Part.ENTITY, held, entity)
+        if owned.email and entity.is_enabled and (declared is None or not declared.email):
+            yield _removal(_deregistration(owned, entity), Part.REGISTRATION, owned, entity)
+        if owned.kind and not keeps_entity and owned.deletes_entity:
+            yield _removal(Action.DELETE, Part.ENTITY, owned, entity)
+        elif owned.kind and not keeps_entity and declared is None and not owned.email:
+            yield _removal(Action.RETAIN, Part.ENTITY, owned, entity)
 
 
-def _deregistration(held: Declaration, entity: Entity) -> Action:
-    if held.mailbox_removal_policy.startswith("RETAIN"):
+def _deregistration(owned: Declaration, entity: Entity) -> Action:
+    if owned.mailbox_removal_policy.startswith("RETAIN"):
         return Action.RETAIN
-    exports = held.mailbox_removal_policy == "SNAPSHOT" and entity.kind is not Kind.GROUP
+    exports = owned.mailbox_removal_policy == "SNAPSHOT" and entity.kind is not Kind.GROUP
     return Action.EXPORT if exports else Action.DEREGISTER
 
 
-def _removal(action: Action, part: Part, held: Declaration, entity: Entity) -> Finding:
+def _removal(action: Action, part: Part, owned: Declaration, entity: Entity) -> Finding:
     return Finding(
         action,
         part,
         str(entity),
         f"no longer declared{f', has {entity.email}' if entity.email else ''}",
-        held.where,
-        held.organization_id,
+        owned.where,
+        owned.organization_id,
         entity.entity_id,
     )
 
@@ -193,19 +193,19 @@ class _Entry:
         organization: Organization,
         declared: Declaration,
         entity: Entity | None,
-        held: Declaration | None,
+        owned: Declaration | None,
     ) -> None:
         self._comparison = comparison
         self._organization = organization
         self._declared = declared
         self._entity = entity
-        self._held = held
+        self._owned = owned
 
     def findings(self) -> Iterator[Finding]:
         found = list(self._found())
         if found:
             yield from found
-        elif self._held is None:
+        elif self._owned is None:
             yield self._finding(Action.ADOPT, Part.ENTITY, "as declared already")
 
     def _found(self) -> Iterator[Finding]:
@@ -232,11 +232,11 @@ class _Entry:
 
     def _missing_entity(self) -> Iterator[Finding]:
         declared = self._declared
-        if self._held and self._entity is None:
+        if self._owned and self._entity is None:
             yield self._finding(
                 Action.NOT_THERE,
                 Part.ENTITY,
-                f"the stack holds id {self._held.entity_id}, which WorkMail does not find",
+                f"the stack owns id {self._owned.entity_id}, which WorkMail does not find",
             )
             return
         other = self._organization.named(declared.identifier)
@@ -253,7 +253,7 @@ class _Entry:
 
     def _conflict(self, entity: Entity) -> Finding | None:
         declared = self._declared
-        if self._held is None and not declared.adopt_existing:
+        if self._owned is None and not declared.adopt_existing:
             state = "exists" if declared.kind else "is enabled"
             if declared.kind or entity.is_enabled:
                 return self._finding(
@@ -319,7 +319,7 @@ class _Entry:
         wanted = {alias.casefold() for alias in self._declared.aliases}
         for alias in sorted(wanted - there - {email.casefold()}):
             yield from self._address(entity, alias, Action.ADD_ALIAS, alias)
-        before = {alias.casefold() for alias in (self._held and self._held.aliases) or ()}
+        before = {alias.casefold() for alias in (self._owned and self._owned.aliases) or ()}
         for alias in sorted(there - wanted - {email.casefold()}):
             if self._declared.remove_other_aliases or alias in before:
                 yield self._finding(Action.REMOVE_ALIAS, Part.REGISTRATION, alias)
@@ -372,27 +372,27 @@ class _Entry:
             self._declared.where,
             self._declared.organization_id,
             self._entity.entity_id if self._entity else None,
-            needs_revision=self._held is not None and self._is_as_deployed(part, self._held),
+            needs_revision=self._owned is not None and self._is_as_deployed(part, self._owned),
         )
 
-    def _is_as_deployed(self, part: Part, held: Declaration) -> bool:
+    def _is_as_deployed(self, part: Part, owned: Declaration) -> bool:
         """Whether the template stays the same in this part, so that the function is not called."""
         declared = self._declared
         match part:
             case Part.ENTITY:
                 return (
-                    declared.identifier == held.identifier
-                    and declared.kind is held.kind
-                    and dict(declared.attributes) == dict(held.attributes)
+                    declared.identifier == owned.identifier
+                    and declared.kind is owned.kind
+                    and dict(declared.attributes) == dict(owned.attributes)
                 )
             case Part.REGISTRATION:
-                is_same_entity = declared.kind or declared.identifier == held.identifier
+                is_same_entity = declared.kind or declared.identifier == owned.identifier
                 return bool(is_same_entity) and (
                     (declared.email, declared.aliases, declared.remove_other_aliases)
-                    == (held.email, held.aliases, held.remove_other_aliases)
+                    == (owned.email, owned.aliases, owned.remove_other_aliases)
                 )
-        return dict(declared.booking_options) == dict(held.booking_options) and (
-            self._ids(declared.associated) == self._ids(held.associated)
+        return dict(declared.booking_options) == dict(owned.booking_options) and (
+            self._ids(declared.associated) == self._ids(owned.associated)
         )
 
     def _ids(self, identifiers: Collection[str] | None) -> list[str] | None:

@@ -15,7 +15,7 @@ _BOOKING_OPTIONS = (
     "auto_decline_recurring_requests",
     "auto_decline_conflicting_requests",
 )
-# What an entry holds besides the attributes of its entity.
+# The options of an entry that are not attributes of its entity.
 _NOT_ATTRIBUTES = {
     "name",
     "email",
@@ -35,7 +35,7 @@ _NOT_ATTRIBUTES = {
 class Declaration:
     """One entity as it is declared.
 
-    `kind` is None for a mere mailbox, whose entity exists without the declaration. What is None is
+    `kind` is None for a mere mailbox, of an entity that exists without the declaration. What is None is
     not managed. `attributes` and `booking_options` have WorkMail's own names. `entity_id` is the
     canonical id, which only a deployed stack knows.
     """

@@ -1,4 +1,4 @@
-"""Writes what an organization holds as an organization file."""
+"""Writes what is in an organization as an organization file."""
 
 from __future__ import annotations
 

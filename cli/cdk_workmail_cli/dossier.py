@@ -93,11 +93,11 @@ class Dossier:
         if operation in self._refused:
             return {}
         try:
-            answer = self._organization.detail(operation, **parameters)
+            response = self._organization.detail(operation, **parameters)
         except CallRefused as error:
             self._note(operation, error)
             return {}
-        return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+        return {name: value for name, value in response.items() if name != "ResponseMetadata"}
 
     def _list(self, operation: str, member: str, **parameters: Any) -> list[Any]:
         if operation in self._refused:

@@ -201,9 +201,9 @@ class Organization:
         return rows
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        answer = self._service.call(operation, OrganizationId=self.organization_id, **parameters)
+        response = self._service.call(operation, OrganizationId=self.organization_id, **parameters)
         self._count()
-        return answer
+        return response
 
     def _count(self) -> None:
         self._details += 1

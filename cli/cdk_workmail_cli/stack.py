@@ -90,7 +90,7 @@ def _with(before: Declaration, resource: _Resource, unread: list[str]) -> Declar
 
     def known(name: str, default: Any) -> Any:
         value = resource.properties.get(name, default)
-        if _holds_unknown(value):
+        if _contains_unknown(value):
             unread.append(f"{name} of {resource.where}")
             return default
         return value
@@ -218,7 +218,7 @@ class _Resolver:
                 return self._attribute(logical_id, name)
             case [("Fn::Join", [str(separator), list(parts)])]:
                 texts = self.resolved(parts)
-                return _UNKNOWN if _holds_unknown(texts) else separator.join(map(str, texts))
+                return _UNKNOWN if _contains_unknown(texts) else separator.join(map(str, texts))
             case [(str(function), _)] if function.startswith("Fn::"):
                 return _UNKNOWN
         return {name: self.resolved(member) for name, member in value.items()}
@@ -245,11 +245,11 @@ class _Resolver:
         return _UNKNOWN
 
 
-def _holds_unknown(value: Any) -> bool:
+def _contains_unknown(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(map(_holds_unknown, value.values()))
+        return any(map(_contains_unknown, value.values()))
     if isinstance(value, list):
-        return any(map(_holds_unknown, value))
+        return any(map(_contains_unknown, value))
     return value is _UNKNOWN
 
 

@@ -16,6 +16,7 @@ from aws_cdk import CfnParameter, Fn, NestedStack, RemovalPolicy, Stack
 from constructs import Construct
 
 from cdk_workmail import (
+    MailboxExport,
     WorkMailGroup,
     WorkMailRegistration,
     WorkMailResource,
@@ -213,7 +214,12 @@ def team(organization: Organization) -> dict[str, Any]:
                 "email": "dora@example.com",
                 "removal_policy": "DESTROY",
             },
-            "emil": {"name": "emil", "display_name": "Emil Ekman", "email": "emil@example.com"},
+            "emil": {
+                "name": "emil",
+                "display_name": "Emil Ekman",
+                "email": "emil@example.com",
+                "mailbox_removal_policy": "RETAIN",
+            },
         },
         "groups": {
             "sales": {
@@ -256,7 +262,7 @@ def test_a_deployment_does_what_the_plan_says(
     assert done == planned_calls(report) + Counter(UpdateUser=1)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
 
-    del declared["mailboxes"]["bob"], declared["users"]["dora"]
+    del declared["mailboxes"]["bob"], declared["users"]
     declared["mailboxes"]["alice"]["aliases"] = ["info@example.com"]
     declared["groups"]["sales"]["members"] = ["alice"]
     declared["resources"]["board"] |= {"name": "blue-room", "auto_decline_recurring_requests": True}
@@ -268,6 +274,7 @@ def test_a_deployment_does_what_the_plan_says(
         ("deregister", "user bob"),
         ("deregister", "user dora"),
         ("delete", "user dora"),
+        ("retain", "user emil"),
         ("rename", "resource board-room"),
         ("remove alias", "user alice"),
     } < {(found["action"], found["entity"]) for found in report["findings"]}
@@ -337,18 +344,20 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
         ("address changed", "resource board-room", "board@example.com to board-room@example.com"),
         ("attribute changed", "user dora", "JobTitle from 'Captain' to 'Explorer'"),
         ("member added", "group sales", "alice"),
-        ("missing", "user emil", f"the stack holds id {ids['emil']}, which WorkMail does not find"),
+        ("missing", "user emil", f"the stack owns id {ids['emil']}, which WorkMail does not find"),
         ("missing", "group sales", "emil is not in the organization"),
         ("missing", "resource board-room", "emil is not in the organization"),
     }
     assert all(found["needs_revision"] for found in report["findings"])
 
 
-def test_the_printed_policy_allows_to_read_the_stack_and_no_other(
+def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_no_other(
     local_aws: LocalAws,
     pipeline: Pipeline,
     organization: Organization,
     run: Run,
+    command: Command,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipeline.deploy(
@@ -358,7 +367,15 @@ def test_the_printed_policy_allows_to_read_the_stack_and_no_other(
             organization_id=organization.organization_id,
             entity_id="alice",
             email="alice@example.com",
+            removal_policy=RemovalPolicy.SNAPSHOT,
+            mailbox_export=MailboxExport(stack, "Export"),
         )
+    )
+    empty = written(tmp_path / "f.json", {"organization_id": organization.organization_id})
+    code, report = command("plan", str(empty), "--stack", pipeline.stack_name)
+    assert (code, [found["action"] for found in report["findings"]]) == (
+        2,
+        ["export and deregister"],
     )
     iam, name = local_aws.client("iam"), f"reader-{pipeline.stack_name}"
     iam.create_user(UserName=name)

@@ -172,7 +172,7 @@ def test_an_existing_file_is_kept(discover: Discover, path: Path, workmail: Work
 def test_merging_keeps_keys_options_and_entries_without_an_entity(
     discover: Discover, team: None, path: Path, organization: Organization
 ) -> None:
-    before = {
+    before: Any = {
         "organization_id": organization.organization_id,
         "mailbox_export": True,
         "users": {
@@ -197,6 +197,8 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
         },
     }
     path.write_text(json.dumps(before))
+    alice: Any = organization.entity("alice")
+    alice.attributes["DisplayName"] = "Alice A."
     ended = discover("--merge", "--json")
     merged: Any = read(path).document
     assert {name: merged[name] for name in ("mailbox_export", "users")} == {
@@ -204,7 +206,7 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
         "users": {
             "Boss": {
                 "name": "alice",
-                "display_name": "alice",
+                "display_name": "Alice A.",
                 "city": "Oslo",
                 "email": "alice@example.com",
                 "removal_policy": "DESTROY",

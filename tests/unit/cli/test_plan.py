@@ -70,6 +70,16 @@ def test_an_address_that_another_entity_has_as_primary_or_as_alias_is_in_use(
     ]
 
 
+def test_an_own_alias_can_become_the_primary_address(
+    command: Command, write: Write, organization: Organization, enable: Enable
+) -> None:
+    enable(organization.add_user("alice"), "info")
+    boxes = mailbox("alice", email="info@example.com", aliases=["alice@example.com"])
+    assert command("plan", write(mailboxes=boxes), "--json").actions == [
+        ("change address", "user alice", "alice@example.com to info@example.com")
+    ]
+
+
 def test_an_address_of_a_disabled_entity_is_free_also_where_it_still_shows(
     command: Command, write: Write, workmail: WorkMail, organization: Organization, enable: Enable
 ) -> None:
@@ -264,7 +274,7 @@ def reader(organization: Organization, command: Command) -> Reader:
     )
 
 
-def held(entity: Any, **options: Any) -> Declaration:
+def owned(entity: Any, **options: Any) -> Declaration:
     return Declaration(
         where="Mail/X",
         identifier=entity.name,
@@ -306,9 +316,9 @@ def test_a_removed_entry_does_what_its_removal_policies_say(
     kind: str,
     actions: list[str],
 ) -> None:
-    entity: Any = {"user": organization.add_user, "group": organization.add_group}[kind]("x")
+    entity = organization.add_group("x") if kind == "group" else organization.add_user("x")
     enable(entity)
-    comparison = Comparison(reader(organization, command), [], [held(entity, **options)])
+    comparison = Comparison(reader(organization, command), [], [owned(entity, **options)])
     assert [finding.action for finding in comparison.findings()] == actions
 
 
@@ -317,7 +327,7 @@ def test_a_removed_entry_of_a_disabled_or_missing_entity_changes_nothing(
 ) -> None:
     off, gone = organization.add_user("off"), organization.add_user("gone")
     gone.delete()
-    deployed = [held(off, email="off@example.com"), held(gone, email="gone@example.com")]
+    deployed = [owned(off, email="off@example.com"), owned(gone, email="gone@example.com")]
     assert not [*Comparison(reader(organization, command), [], deployed).findings()]
 
 
@@ -326,7 +336,7 @@ def test_an_entry_that_is_written_with_the_name_or_the_id_is_the_same_entry(
 ) -> None:
     alice = organization.add_user("alice")
     enable(alice)
-    deployed = held(alice, email="alice@example.com")
+    deployed = owned(alice, email="alice@example.com")
     for identifier in ("alice", "ALICE", alice.entity_id):
         declared = Declaration("f.json:1", identifier, None, email="alice@example.com")
         comparison = Comparison(reader(organization, command), [declared], [deployed])
@@ -339,7 +349,7 @@ def test_a_renamed_user_is_not_possible_and_a_renamed_resource_is_renamed(
     organization.add_user("alice")
     organization.add_resource("room")
     deployed = [
-        held(organization.entity(name), kind=kind, construct_path=f"Mail/{name}/Resource")
+        owned(organization.entity(name), kind=kind, construct_path=f"Mail/{name}/Resource")
         for name, kind in (("alice", Kind.USER), ("room", Kind.RESOURCE))
     ]
     declared = [
@@ -358,7 +368,7 @@ def test_a_finding_needs_a_revision_only_if_no_property_of_its_resource_changes(
 ) -> None:
     alice = organization.add_user("alice")
     enable(alice)
-    deployed = held(alice, email="alice@example.com", aliases=("info@example.com",))
+    deployed = owned(alice, email="alice@example.com", aliases=("info@example.com",))
     for aliases, needs_revision in (
         (("info@example.com",), True),
         (("info@example.com", "press@example.com"), False),
