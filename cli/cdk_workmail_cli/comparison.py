@@ -327,9 +327,23 @@ class _Entry:
     def _address(
         self, entity: Entity | None, address: str, action: Action, detail: str
     ) -> Iterator[Finding]:
-        """The action, or the entity that has the address."""
-        owner = self._comparison.owner(address)
-        if owner and owner is not entity:
+        """The action, or why the entity cannot have the address."""
+        domain = address.rpartition("@")[2]
+        is_verified = self._organization.is_domain_verified(domain)
+        owner = self._comparison.owner(address) if is_verified else None
+        if is_verified is None:
+            yield self._finding(
+                Action.NOT_THERE,
+                Part.REGISTRATION,
+                f"{address} needs the mail domain {domain}, which is not in the organization",
+            )
+        elif not is_verified:
+            yield self._finding(
+                Action.NOT_POSSIBLE,
+                Part.REGISTRATION,
+                f"{address} needs the mail domain {domain} to be verified",
+            )
+        elif owner and owner is not entity:
             yield self._finding(Action.IN_USE, Part.REGISTRATION, f"{address} is in use by {owner}")
         else:
             yield self._finding(action, Part.REGISTRATION, detail)

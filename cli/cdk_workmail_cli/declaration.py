@@ -35,8 +35,8 @@ _NOT_ATTRIBUTES = {
 class Declaration:
     """One entity as it is declared.
 
-    `kind` is None for a mere mailbox, of an entity that exists without the declaration. What is None is
-    not managed. `attributes` and `booking_options` have WorkMail's own names. `entity_id` is the
+    `kind` is None for a mere mailbox of an entity that exists without the declaration. What is None
+    is not managed. `attributes` and `booking_options` have WorkMail's own names. `entity_id` is the
     canonical id, which only a deployed stack knows.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cdk_workmail_cli.aws import CallRefused
@@ -31,7 +32,8 @@ class Dossier:
 
     def __init__(self, organization: Organization) -> None:
         self._organization = organization
-        self._refused: dict[str, str] = {}
+        self._refused: set[str] = set()
+        self._not_read: dict[str, str] = {}
 
     def read(self, undeclared: list[dict[str, str]]) -> dict[str, Any]:
         """The whole dossier."""
@@ -53,7 +55,7 @@ class Dossier:
             **{name: value for name, value in found.items() if value},
             "not_declared": undeclared,
             "mailboxes": mailboxes,
-            "not_read": {**self._refused, "rules and forwarding": _UNREADABLE},
+            "not_read": {**self._not_read, "rules and forwarding": _UNREADABLE},
         }
 
     @staticmethod
@@ -95,7 +97,7 @@ class Dossier:
         try:
             response = self._organization.detail(operation, **parameters)
         except CallRefused as error:
-            self._note(operation, error)
+            self._note(operation, error, parameters)
             return {}
         return {name: value for name, value in response.items() if name != "ResponseMetadata"}
 
@@ -105,9 +107,12 @@ class Dossier:
         try:
             return self._organization.details(operation, member, **parameters)
         except CallRefused as error:
-            self._note(operation, error)
+            self._note(operation, error, parameters)
             return []
 
-    def _note(self, operation: str, error: CallRefused) -> None:
-        if error.code not in _OF_THE_ENTITY:
-            self._refused[operation] = str(error)
+    def _note(self, operation: str, error: CallRefused, parameters: Mapping[str, Any]) -> None:
+        if error.code in _OF_THE_ENTITY:
+            self._not_read[" of ".join((operation, *parameters.values()))] = str(error)
+        else:
+            self._refused.add(operation)
+            self._not_read[operation] = str(error)

@@ -96,6 +96,7 @@ class Organization:
         self._service = service
         self._progress = progress
         self._details = 0
+        self._domains: dict[str, bool | None] = {}
 
     @cached_property
     def entities(self) -> tuple[Entity, ...]:
@@ -150,6 +151,13 @@ class Organization:
             raise
         return self._by_id.get(found["EntityId"])
 
+    def is_domain_verified(self, domain: str) -> bool | None:
+        """Whether addresses of the domain can be given; None if the organization lacks it."""
+        domain = domain.casefold()
+        if domain not in self._domains:
+            self._domains[domain] = self._domain_verified(domain)
+        return self._domains[domain]
+
     def described(self, entity: Entity) -> Mapping[str, Any]:
         """All that WorkMail shows of the entity."""
         api = API[entity.kind]
@@ -183,6 +191,15 @@ class Organization:
                 operation, member, OrganizationId=self.organization_id, **parameters
             )
         )
+
+    def _domain_verified(self, domain: str) -> bool | None:
+        try:
+            found = self._call("GetMailDomain", DomainName=domain)
+        except CallRefused as error:
+            if error.code == "MailDomainNotFoundException":
+                return None
+            raise
+        return bool(found.get("OwnershipVerificationStatus") == "VERIFIED")
 
     def _list(self, operation: str, member: str, **parameters: Any) -> list[Any]:
         try:

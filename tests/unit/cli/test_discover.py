@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cdk_workmail_file import read
-from local_aws.workmail import Behaviour, Organization, Resource, WorkMail, responses
+from local_aws.workmail import Behaviour, Failure, Organization, Resource, WorkMail, responses
 from tests.unit.cli.conftest import Command, Ended
 
 Enable = Callable[..., None]
@@ -292,7 +292,7 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
 ) -> None:
     for name in ("alice", "bob"):
         enable(organization.add_user(name))
-    bob = organization.entity("bob").entity_id
+    alice, bob = (organization.entity(name).entity_id for name in ("alice", "bob"))
     permission = {"GranteeId": bob, "GranteeType": "USER", "PermissionValues": ["SEND_AS"]}
     monkeypatch.setitem(
         responses.OPERATIONS,
@@ -303,11 +303,16 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
         responses.OPERATIONS,
         "ListMailboxPermissions",
         lambda request: {
-            "Permissions": [] if request.parameters["EntityId"] == bob else [permission]
+            "Permissions": [permission] if request.parameters["EntityId"] == alice else []
         },
     )
+    aaron = organization.add_user("Aaron")
+    enable(aaron)
+    workmail.faults.add("GetMailboxDetails", Failure("EntityStateException"), entity="Aaron")
     discover()
     found = json.loads(dossier.read_text())
+    assert f"GetMailboxDetails of {aaron.entity_id}" in found["not_read"]
+    del found["mailboxes"]["Aaron"]
     assert found["mailboxes"] == {
         "alice": {
             "kind": "user",

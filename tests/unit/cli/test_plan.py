@@ -70,6 +70,36 @@ def test_an_address_that_another_entity_has_as_primary_or_as_alias_is_in_use(
     ]
 
 
+def test_an_address_needs_a_verified_domain_of_the_organization(
+    command: Command, write: Write, workmail: WorkMail, organization: Organization
+) -> None:
+    organization.add_domain("pending.example", verified_at=None)
+    for name in ("alice", "bob", "carol"):
+        organization.add_user(name)
+    boxes = (
+        mailbox("alice", email="alice@pending.example")
+        | mailbox("bob", email="bob@other.example")
+        | mailbox("carol", email="carol@other.example")
+    )
+    assert command("plan", write(mailboxes=boxes), "--json").actions == [
+        (
+            "not possible",
+            "user alice",
+            "alice@pending.example needs the mail domain pending.example to be verified",
+        ),
+        *(
+            (
+                "not there",
+                f"user {name}",
+                f"{name}@other.example needs the mail domain other.example, which is not in the "
+                "organization",
+            )
+            for name in ("bob", "carol")
+        ),
+    ]
+    assert len(workmail.calls.of("GetMailDomain")) == 2
+
+
 def test_an_own_alias_can_become_the_primary_address(
     command: Command, write: Write, organization: Organization, enable: Enable
 ) -> None:
