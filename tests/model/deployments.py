@@ -399,6 +399,20 @@ class Deployments(RuleBasedStateMachine):
         self.oracle.seen["rolled back later"] += 1
         self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
 
+    @precondition(lambda self: self.unfinished)
+    @rule(which=SMALL, plan=PLANS)
+    def update_back(self, which: int, plan: Plan) -> None:
+        """Deploys what was declared before the operations without rollback that failed."""
+        self.step()
+        stack = choose(self.unfinished, which)
+        templates = self.templates(stack)
+        for home, template in templates.items():
+            one = stack.nested.get(home) if home else stack
+            if one and one.unfinished:
+                template.clear()
+                template |= one.unfinished.declared_before
+        self.update(stack, templates, plan)
+
     # What happens to WorkMail.
 
     @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), change=CHANGES)
