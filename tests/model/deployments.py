@@ -330,11 +330,15 @@ class Deployments(RuleBasedStateMachine):
         plan=PLANS,
         source_first=st.booleans(),
         at_once=st.booleans(),
+        at=SMALL,
     )
     def move_between_stacks(
-        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool
+        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool, at: int
     ) -> None:
-        """Moves or copies declarations to the other stack, in either order of deployment."""
+        """Moves or copies declarations to the other stack, in either order of deployment.
+
+        At once, an event of one stack is interrupted by one of the other.
+        """
         self.step()
         stacks = [self.renewed(stack) for stack in self.current.values()]
         source, target = stacks if which % 2 else stacks[::-1]
@@ -348,6 +352,10 @@ class Deployments(RuleBasedStateMachine):
             self.update(stack, templates[stack], plan)
             if not at_once:
                 self.finish()
+        pending = source.operation.pending if source.operation else None
+        if at_once and pending:
+            other = Interruption("other", ManualChange("", "", 0))
+            self.proceed(pending, RunFaults(interrupted_at=at), other)
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
@@ -396,6 +404,20 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         self.oracle.seen["rolled back later"] += 1
         self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
+
+    @precondition(lambda self: self.unfinished)
+    @rule(which=SMALL, plan=PLANS)
+    def update_back(self, which: int, plan: Plan) -> None:
+        """Deploys what was declared before the operations without rollback that failed."""
+        self.step()
+        stack = choose(self.unfinished, which)
+        templates = self.templates(stack)
+        for home, template in templates.items():
+            one = stack.nested.get(home) if home else stack
+            if one and one.unfinished:
+                template.clear()
+                template |= one.unfinished.declared_before
+        self.update(stack, templates, plan)
 
     # What happens to WorkMail.
 
@@ -822,9 +844,14 @@ class Deployments(RuleBasedStateMachine):
             for id, one in source.items()
             if id == logical_id or getattr(one, "of", "") == logical_id
         }
-        if moved.keys() & target.keys():
+        free = [id for id in LOGICAL_IDS if id not in target]
+        if logical_id in LOGICAL_IDS and free:
+            moved = {logical_id: source[logical_id]}
+            target[free[0]] = source[logical_id]
+        elif moved.keys() & target.keys():
             return
-        target |= moved
+        else:
+            target |= moved
         for id in moved if edit.kind == "nest" else ():
             del source[id]
 
