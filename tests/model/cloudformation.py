@@ -207,12 +207,14 @@ class CloudFormation:
 
     What AWS does not document: `rollback_moves_time`, whether the rollback of an update moves
     LastUpdatedTime; `retry_deletes_failed`, whether the next update deletes what a failed Create
-    named when its repetition names something else.
+    named when its repetition names something else; `clean_up_deletes_current`, whether the clean-up
+    deletes what a failed update replaced when it is the current resource again.
     """
 
     now: Callable[[], float]
     rollback_moves_time: bool = False
     retry_deletes_failed: bool = False
+    clean_up_deletes_current: bool = False
     stacks: dict[str, Stack] = field(default_factory=dict)
 
     def new_stack(self, name: str, root: Stack | None = None) -> Stack:
@@ -438,7 +440,8 @@ class Operation:
         replaced = [
             one
             for one in change.replaced
-            if one.physical_id != stack.rows[one.logical_id].physical_id
+            if self._account.clean_up_deletes_current
+            or one.physical_id != stack.rows[one.logical_id].physical_id
         ]
         yield from self._delete_replaced(stack, replaced)
         removed = [name for name in stack.rows if name not in template.declared]

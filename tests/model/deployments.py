@@ -198,6 +198,7 @@ class Deployments(RuleBasedStateMachine):
     @initialize(
         rollback_moves_time=st.booleans(),
         retry_deletes_failed=st.booleans(),
+        clean_up_deletes_current=st.booleans(),
         announces=st.sampled_from([True, True, True, False]),
         hides_enabled_date=st.sampled_from([False, False, False, True]),
         is_nested=st.sampled_from([True, True, False]),
@@ -211,6 +212,7 @@ class Deployments(RuleBasedStateMachine):
         self,
         rollback_moves_time: bool,
         retry_deletes_failed: bool,
+        clean_up_deletes_current: bool,
         announces: bool,
         hides_enabled_date: bool,
         is_nested: bool,
@@ -229,7 +231,9 @@ class Deployments(RuleBasedStateMachine):
         self.workmail.exports.duration = job_seconds
         # Entities and export jobs so far: their ids are the same in each run.
         self.numbered = 0
-        self.account = CloudFormation(self.time.read, rollback_moves_time, retry_deletes_failed)
+        self.account = CloudFormation(
+            self.time.read, rollback_moves_time, retry_deletes_failed, clean_up_deletes_current
+        )
         self.oracle = self.oracle_type(
             self.organization,
             self.workmail.exports,
