@@ -199,10 +199,10 @@ class _Convergence:
             f"{entity} is enabled with address {entity.email}, declared is {self._declared.email}: "
             "declare the address it has, and change it in a second deployment"
         )
-        if not self._registered:
-            raise RequestFailed(message)
         # Not enabled by this invocation: a Delete must not disable it.
         self._invocation.set_physical_id(NEVER_CREATED)
+        if not self._registered:
+            raise RequestFailed(message)
         raise NotReady(STATE_CHANGED, message)
 
     def _declares_anew(self) -> bool:
