@@ -12,7 +12,7 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -141,7 +141,8 @@ class _Execution:
     clients: Clients
     clock: Clock
     delay: ThrottleDelay
-    event: Mapping[str, Any]
+    # With the response URL, which is a secret.
+    event: Mapping[str, Any] = field(repr=False)
     context: LambdaContext
     request: Request
     response: Response

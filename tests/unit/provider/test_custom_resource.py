@@ -199,7 +199,6 @@ def test_the_response_url_is_in_no_log(
     assert SECRET not in written.out + written.err + restored_loggers.text + str(response)
 
 
-@pytest.mark.xfail(reason="the invocation's set_physical_id shows the whole event", strict=True)
 def test_the_response_url_is_not_in_what_a_resource_type_receives() -> None:
     received: list[str] = []
 
