@@ -12,7 +12,7 @@ import pytest
 
 from local_aws.workmail import Behaviour, Failure
 from local_aws.workmail import Entity as LocalEntity
-from tests.support.harness import FunctionHarness, Stack, client_error, failed, succeeded
+from tests.support.harness import EXPORT, FunctionHarness, Stack, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.exports import (
@@ -25,15 +25,8 @@ from workmail_provider.rules.exports import (
 )
 from workmail_provider.rules.kinds import EntityType
 
-BUCKET = "mail-archive"
+BUCKET = EXPORT["BucketName"]
 OTHER_BUCKET = "other-archive"
-EXPORT = {
-    "RoleArn": "arn:aws:iam::000000000000:role/export",
-    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
-    "BucketName": BUCKET,
-    "Prefix": "workmail",
-    "MaximumAge": "86400",
-}
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 
