@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
 from local_aws.workmail import Failure
 from tests.support.harness import DELEGATES, MEMBERS, EntityHarness, succeeded
-
-Declare: TypeAlias = Callable[[EntityHarness, int], dict[str, Any]]
-
-
-def _names(harness: EntityHarness, count: int) -> list[str]:
-    names = [f"user{number}" for number in range(count)]
-    for name in names:
-        harness.organization.add_user(name)
-        harness.enable(name, f"{name}@example.com")
-    return names
+from tests.support.lambda_fakes import REGISTRATION
 
 
-def members(harness: EntityHarness, count: int) -> dict[str, Any]:
-    harness.enable("team", "team@example.com")
-    names = _names(harness, count)
-    return harness.declare(MEMBERS, GroupId=harness.team.entity_id, Members=names)
+class RosterHarness(EntityHarness):
+    """The team, the room and so many users are enabled since long."""
 
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.users = [self.organization.add_user(f"user{number}").name for number in range(count)]
+        for name in ("team", "board-room", *self.users):
+            self.enable(name, f"{name}@example.com")
 
-def delegates(harness: EntityHarness, count: int) -> dict[str, Any]:
-    harness.enable("board-room", "room@example.com")
-    names = _names(harness, count)
-    return harness.declare(DELEGATES, ResourceId=harness.room.entity_id, Delegates=names)
-
-
-def aliases(harness: EntityHarness, count: int) -> dict[str, Any]:
-    return harness.send("Create", Aliases=[f"{number}@example.com" for number in range(count)])
+    def declare_all(self, resource_type: str) -> dict[str, Any]:
+        if resource_type == MEMBERS:
+            team = self.team.entity_id
+            return self.declare(MEMBERS, GroupId=team, Members=self.users)
+        if resource_type == DELEGATES:
+            room = self.room.entity_id
+            return self.declare(DELEGATES, ResourceId=room, Delegates=self.users)
+        return self.send("Create", Aliases=[f"the-{name}@example.com" for name in self.users])
 
 
 @pytest.mark.parametrize(
-    ("declare", "count"), [(members, 60), (members, 500), (delegates, 60), (aliases, 60)]
+    ("resource_type", "count"),
+    [(MEMBERS, 60), (MEMBERS, 500), (DELEGATES, 60), (REGISTRATION, 60)],
 )
-def test_a_throttled_call_alone_is_repeated(declare: Declare, count: int) -> None:
+def test_a_throttled_call_alone_is_repeated(resource_type: str, count: int) -> None:
     """So a step of hundreds of calls succeeds, with at most 1.3 of the calls that it needs."""
-    needed, throttled = EntityHarness(), EntityHarness()
-    succeeded(declare(needed, count))
+    needed, throttled = RosterHarness(count), RosterHarness(count)
     draw = random.Random(count).random
     throttled.workmail.faults.share(Failure("ThrottlingException"), 0.05, draw)
-    succeeded(declare(throttled, count))
+    for harness in (needed, throttled):
+        succeeded(harness.declare_all(resource_type))
+        found = (harness.team.members, harness.room.delegates, harness.alice.aliases)
+        assert sorted(map(len, found)) == [0, 0, count]
     assert len(needed.operations) < len(throttled.operations) <= 1.3 * len(needed.operations)
-    found = (throttled.team.members, throttled.room.delegates, throttled.alice.aliases)
-    assert sorted(map(len, found)) == [0, 0, count]
