@@ -21,6 +21,7 @@ from tests.support.harness import (
 DELETED = ("DELETE_IN_PROGRESS",)
 CREATED = (*DELETED, "CREATE_COMPLETE", "CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
 ROLLBACK_FAILED = (*DELETED, "ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS")
+ROLLED_BACK = (*DELETED, "ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS")
 ROLLBACK_OFF = (*DELETED, "CREATE_FAILED", "CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
 DELETED_TWICE = (*DELETED, "DELETE_FAILED", *ROLLBACK_FAILED)
 TOO_OLD = (*DELETED, "DELETE_FAILED", "DELETE_IN_PROGRESS")
@@ -44,6 +45,7 @@ def delete(harness: FunctionHarness) -> dict[str, Any]:
     [
         (CREATED, "DISABLED"),
         (ROLLBACK_FAILED, "ENABLED"),
+        (ROLLED_BACK, "ENABLED"),
         (ROLLBACK_OFF, "ENABLED"),
         (DELETED_TWICE, "ENABLED"),
         ((*DELETED, "IMPORT_COMPLETE", *ROLLBACK_OFF), "DISABLED"),
@@ -89,6 +91,15 @@ def test_a_stack_that_was_updated_is_not_asked_for_events(
     succeeded(delete(harness))
     assert harness.alice.state == "DISABLED"
     assert "DescribeStackEvents" not in harness.stack_calls
+
+
+def test_only_a_deletion_of_the_stack_needs_events(harness: EntityHarness) -> None:
+    """Not an update of a nested stack on its own, whose root was never updated."""
+    root = Stack("CREATE_COMPLETE", harness.now - 60, events=TOO_OLD)
+    updated = harness.now - 30
+    harness.stack = Stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", harness.now - 60, updated, root)
+    succeeded(delete(harness))
+    assert harness.alice.state == "DISABLED"
 
 
 @pytest.mark.parametrize(

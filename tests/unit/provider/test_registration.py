@@ -298,6 +298,25 @@ class TestAnotherAddress:
             "old@example.com",
         )
 
+    def test_a_declared_address_that_shows_late_is_waited_for(
+        self, harness: FunctionHarness
+    ) -> None:
+        """WorkMail accepted the registration, and shows another address at first."""
+        harness.workmail.behaviour = Behaviour(settle_delay=30)
+        harness.enable("alice", "old@example.com", ago=10)
+        shows_at = harness.now + 60
+
+        def sleep(seconds: float) -> None:
+            harness.now += seconds
+            if harness.now >= shows_at:
+                registration = harness.alice.registration
+                harness.alice.registration = replace(registration, email="alice@example.com")
+
+        harness.on_sleep = sleep
+        response = harness.send("Create")
+        assert succeeded(response) == harness.registration_id(harness.alice)
+        assert harness.now - shows_at < 10
+
 
 class TestDisabledOutsideTheStack:
     """By a person, since the last deployment."""
