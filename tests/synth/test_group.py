@@ -23,6 +23,8 @@ from tests.synth.roster import (
     granted_on,
     needed_by,
     new_stack,
+    only,
+    organizations,
     properties_of,
     register,
     resources,
@@ -144,9 +146,8 @@ def test_members_need_a_permission_of_their_own(kind: Kind) -> None:
     assert granted_on(without) == [ACTIONS[OWNER[kind.type]]]
     for stack in (given, added):
         assert granted_on(stack) == [ACTIONS[OWNER[kind.type]], kind.actions]
-        ((id, resource),) = resources(stack, kind.type).items()
-        assert len(set(resource["DependsOn"]) - set(resources(stack, OWNER[kind.type]))) == 2
-        assert set(resource["DependsOn"]) <= needed_by(stack, id)
+        resource = only(resources(stack, kind.type))
+        assert organizations(stack).keys() <= set(resource["DependsOn"])
 
 
 @OF_BOTH_KINDS
