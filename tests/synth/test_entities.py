@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack, Stage
-from aws_cdk.assertions import Template
 
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
@@ -22,6 +21,7 @@ from tests.synth.roster import (
     declare_group,
     declare_resource,
     declare_user,
+    everything,
     granted_on,
     needed_by,
     new_stack,
@@ -128,8 +128,7 @@ def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(ki
         kind.declare(stack, "Kept")
     kind.declare(beside, "Destroyed", removal_policy=RemovalPolicy.DESTROY)
     (deleting,) = (id for id in organizations(beside) if "Deletion" in id)
-    before = Template.from_stack(without).to_json()["Resources"]
-    after = Template.from_stack(beside).to_json()["Resources"]
+    before, after = everything(without), everything(beside)
     unchanged = [id for id in before if "Passwords" not in id]
     assert {id: before[id] for id in unchanged} == {id: after[id] for id in unchanged}
     found = resources(beside, kind.type)
@@ -172,8 +171,7 @@ def test_registrations_beside_an_entity_are_as_without_it(kind: Kind) -> None:
     for stack in (without, beside):
         register(stack, "Bob")
     kind.declare(beside)
-    before = Template.from_stack(without).to_json()["Resources"]
-    after = Template.from_stack(beside).to_json()["Resources"]
+    before, after = everything(without), everything(beside)
     assert before == {id: after[id] for id in before}
 
 
@@ -258,9 +256,9 @@ def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:
     for name in ("Beta", "Beta", "Production"):
         stack = Stack(Stage(App(), name), "Mail")
         team(stack)
-        texts.append(json.dumps(Template.from_stack(stack).to_json(), indent=0))
+        texts.append(json.dumps(everything(stack)))
     assert texts[0] == texts[1]
-    one, other = (sorted(json.loads(text)["Resources"]) for text in texts[1:])
+    one, other = (sorted(json.loads(text)) for text in texts[1:])
     assert one == other
 
 
@@ -268,7 +266,7 @@ def test_the_ids_are_kept() -> None:
     """Another logical id is another secret, and another policy."""
     stack = new_stack()
     team(stack)
-    made = Template.from_stack(stack).to_json()["Resources"]
+    made = everything(stack)
     assert {id for id in made if "WorkMailProvider" not in id} == {
         "AliceD4D33764",
         "AlicePassword25D58691",
