@@ -229,28 +229,6 @@ def test_an_entity_is_declared_once_in_a_stack(kind: Kind) -> None:
         kind.declare(stack, "Two", name="IT")
 
 
-def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
-    app = App()
-    shared = Stack(app, "Shared")
-    provider = WorkMailProvider(shared, "Provider")
-    stacks = [Stack(app, "One"), Stack(app, "Two")]
-    for stack in stacks:
-        for declare in (declare_user, declare_group, declare_resource):
-            declare(stack, provider=provider, removal_policy=RemovalPolicy.DESTROY)
-    assert not organizations(shared)
-    names = [
-        policy["Properties"]["PolicyName"]
-        for stack in stacks
-        for policy in resources(stack, "AWS::IAM::Policy").values()
-    ]
-    # On one role, a policy overwrites another of the same name.
-    assert (
-        len(set(names))
-        == len(names)
-        == 2 * len(["stack", "announcements", "passwords", *3 * ["entity", "deletion"]])
-    )
-
-
 def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:
     texts = []
     for name in ("Beta", "Beta", "Production"):

@@ -17,6 +17,7 @@ from tests.synth.roster import (
     OTHER_ORGANIZATION,
     POLICY,
     REGISTRATION,
+    USER,
     declare_resource,
     declare_user,
     everything,
@@ -158,6 +159,7 @@ def test_a_stack_that_shares_a_provider_brings_its_own_policies() -> None:
     consumers = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
     for stack in consumers:
         register(stack, provider=provider)
+        declare_user(stack, "Bob", provider=provider)
     assert list(statements(shared)) == [
         (LOG_ACTIONS, [shared.resolve(provider.function.log_group.log_group_arn)])
     ]
@@ -166,13 +168,14 @@ def test_a_stack_that_shares_a_provider_brings_its_own_policies() -> None:
         (described,) = (arns for actions, arns in statements(stack) if actions == STACK_ACTIONS)
         assert described[0] == OWN_STACK
         assert len(described) == 1 + stack.nested
-        (registration,) = resources(stack, REGISTRATION).values()
-        assert organizations(stack).keys() <= set(registration["DependsOn"])
+        declared = (resources(stack, REGISTRATION), resources(stack, USER))
+        needed = {policy for each in declared for policy in only(each)["DependsOn"]}
+        assert organizations(stack).keys() <= needed
         names += [
             policy["Properties"]["PolicyName"] for policy in resources(stack, POLICY).values()
         ]
     # On one role, a policy overwrites another of the same name.
-    kinds = ["of the stack", "of its announcements", "of its registrations"]
+    kinds = ["stack", "announcements", "registrations", "users", "passwords"]
     assert len(set(names)) == len(names) == len(consumers) * len(kinds)
 
 
