@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from workmail_provider.budgets import (
     THROTTLING_EASED,
 )
 from workmail_provider.errors import NotReady, RequestFailed, ServiceError
+from workmail_provider.retry import Retry
 
 # One attempt a call: the budgets decide on retries, and the state is read in between. Seconds.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
@@ -60,6 +62,7 @@ def make_client(service: str, region: str | None) -> Any:
 
 
 def call(
+    retry: Retry,
     service: str,
     client: Any,
     operation: str,
@@ -70,9 +73,22 @@ def call(
 ) -> Any:
     """The response of one AWS call; `on` is what it is about, for error messages.
 
-    Raises NotReady for what may pass by itself, ServiceError for every other error response and
-    for the `judged` codes, and RequestFailed when the call could not be made.
+    A throttled call is repeated here. Raises NotReady for what else may pass by itself,
+    ServiceError for every other error response and for the `judged` codes, and RequestFailed when
+    the call could not be made or stays throttled.
     """
+    request = partial(_call_once, service, client, operation, on, judged, parameters)
+    return retry.through_throttling(request)
+
+
+def _call_once(
+    service: str,
+    client: Any,
+    operation: str,
+    on: str,
+    judged: Container[str],
+    parameters: Mapping[str, Any],
+) -> Any:
     action = f"{service}:{_ACTIONS.get(operation, operation)}"
     try:
         return getattr(client, xform_name(operation))(**parameters)

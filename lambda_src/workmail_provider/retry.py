@@ -88,8 +88,6 @@ class Retry:
                 result = step()
             except NotReady as error:
                 last = error
-                if error.budget is THROTTLING_EASED:
-                    self.delay.throttled(self.clock.now())
             else:
                 self.delay.succeeded(self.clock.now())
                 return result
@@ -101,6 +99,26 @@ class Retry:
         waited = f"waited {self._waited(last.budget):.0f} s for the {last.budget.name}"
         raise BudgetSpent(last.budget, f"{last} ({waited})") from last
 
+    def through_throttling(self, request: Callable[[], T]) -> T:
+        """The result of one call to AWS, which alone is repeated while it is throttled.
+
+        So a step with hundreds of calls keeps what it has done. Raises BudgetSpent.
+        """
+        budget, began, attempt = THROTTLING_EASED, self.clock.now(), 0
+        while True:
+            try:
+                return request()
+            except NotReady as error:
+                if error.budget is not budget:
+                    raise
+                now = self.clock.now()
+                self.delay.throttled(now)
+                if now >= min(began + budget.seconds, self.deadline):
+                    waited = f"waited {now - began:.0f} s for the {budget.name}"
+                    raise BudgetSpent(budget, f"{error} ({waited})") from error
+            self._sleep(_ceiling(budget, attempt), began + budget.seconds - now)
+            attempt += 1
+
     def _waited(self, budget: Budget) -> float:
         now = self.clock.now()
         return now - self._began.setdefault(budget, now)
@@ -108,8 +126,7 @@ class Retry:
     def _back_off(self, budget: Budget) -> None:
         attempt = self._attempts.get(budget, 0)
         self._attempts[budget] = attempt + 1
-        ceiling = min(budget.first_backoff * 2**attempt, budget.longest_backoff)
-        self._sleep(ceiling, budget.seconds - self._waited(budget))
+        self._sleep(_ceiling(budget, attempt), budget.seconds - self._waited(budget))
 
     def _sleep(self, ceiling: float, longest: float = math.inf) -> None:
         """Sleeps half of `ceiling` to all of it, at most `longest` and until the deadline."""
@@ -117,6 +134,10 @@ class Retry:
             seconds = ceiling * (0.5 + self.clock.jitter() / 2)
             left = self.deadline - self.clock.now()
             self.clock.sleep(max(0.0, min(seconds, longest, left)))
+
+
+def _ceiling(budget: Budget, attempt: int) -> float:
+    return min(budget.first_backoff * 2.0**attempt, budget.longest_backoff)
 
 
 @dataclass

@@ -257,7 +257,7 @@ def test_twelve_mailboxes_are_exported_ten_at_a_time(
     pipeline.deploy(exported(organization, *names))
     # The first one lasts until the others have ended.
     local_aws.workmail.exports.duration = 3600
-    with cloudformation() as responses:
+    with cloudformation() as received:
         pipeline.begin_to_destroy()
         wait_until(lambda: bool(jobs_of(local_aws)))
         local_aws.workmail.exports.duration = 1
@@ -269,7 +269,7 @@ def test_twelve_mailboxes_are_exported_ten_at_a_time(
                 continue
             deletion = {
                 "RequestType": "Delete",
-                "ResponseURL": responses.url,
+                "ResponseURL": received.url,
                 "StackId": pipeline.stack_id(),
                 "RequestId": logical_id,
                 "ResourceType": REGISTRATION,
@@ -288,10 +288,10 @@ def test_twelve_mailboxes_are_exported_ten_at_a_time(
             local_aws.client("lambda").invoke(
                 FunctionName=function, InvocationType="Event", Payload=json.dumps(deletion)
             )
-        wait_until(lambda: len(responses.bodies) == 11)
+        wait_until(lambda: len(received.bodies) == 11)
         local_aws.workmail.exports.age(timedelta(hours=1))
         pipeline.finish_destroying()
-        assert [each.get("Reason") for each in responses.answers] == [""] * 11
+        assert [each.get("Reason") for each in received.responses] == [""] * 11
     assert {organization.entity(name).state for name in names} == {"DISABLED"}
     jobs = jobs_of(local_aws)
     assert sorted(entity_id for entity_id, _ in jobs) == sorted(

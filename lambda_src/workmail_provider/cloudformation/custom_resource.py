@@ -208,6 +208,7 @@ class _Execution:
 
         def invoke() -> None:
             call(
+                invocation.last_retry,
                 "lambda",
                 client,
                 "Invoke",

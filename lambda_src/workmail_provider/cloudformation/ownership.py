@@ -24,9 +24,7 @@ from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationI
 
 def stack_operation(invocation: Invocation) -> StackOperation:
     """The operation that the request's stack is in. Raises RequestFailed if it is unreadable."""
-    return Stack(
-        invocation.clients("cloudformation", None), invocation.request.stack_id
-    ).operation()
+    return _stack(invocation, invocation.request.stack_id).operation()
 
 
 class Ownership:
@@ -43,8 +41,7 @@ class Ownership:
         self._organization_id = physical_id.organization_id
         self._physical_id = str(physical_id)
         self._existed_at = existed_at
-        self._client = invocation.clients("cloudformation", None)
-        self._stack = Stack(self._client, self._request.stack_id)
+        self._stack = _stack(invocation, self._request.stack_id)
         self._operation: StackOperation | None = None
 
     @property
@@ -93,7 +90,7 @@ class Ownership:
         creation = self.operation.never_updated
         if not (self.operation.deletes_stack and creation and self._existed_at(creation.began_at)):
             return None
-        stack = Stack(self._client, creation.stack_id)
+        stack = _stack(self._invocation, creation.stack_id)
         completed = creation_completed(stack.statuses())
         if completed is None:
             raise RequestFailed(
@@ -107,12 +104,11 @@ class Ownership:
     def _declared_elsewhere(self) -> str | None:
         """The declaration in another stack. Raises NotReady while one may be in progress."""
         in_progress = None
-        for stack_id in announced_stacks(
-            self._invocation.clients("ssm", None), self._organization_id
-        ):
+        ssm, retry = self._invocation.clients("ssm", None), self._invocation.retry
+        for stack_id in announced_stacks(ssm, self._organization_id, retry):
             if stack_id == self._request.stack_id:
                 continue
-            stack = Stack(self._client, stack_id)
+            stack = _stack(self._invocation, stack_id)
             resources = list(stack.resources_if_exists())
             found = declared_elsewhere(self._physical_id, resources)
             if found:
@@ -126,3 +122,7 @@ class Ownership:
                 "nothing was changed: try again when it is complete",
             )
         return None
+
+
+def _stack(invocation: Invocation, stack_id: str) -> Stack:
+    return Stack(invocation.clients("cloudformation", None), stack_id, invocation.retry)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workmail_provider.aws import call, pages
 from workmail_provider.errors import RequestFailed, ServiceError
+from workmail_provider.retry import Retry
 from workmail_provider.rules.ownership import Creation, StackOperation, StackResource
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ ANNOUNCEMENTS = "/cdk-workmail"
 class Stack:
     """One stack."""
 
-    def __init__(self, client: CloudFormationClient, stack_id: str) -> None:
+    def __init__(self, client: CloudFormationClient, stack_id: str, retry: Retry) -> None:
         self._client = client
         self._id = stack_id
+        self._retry = retry
 
     @property
     def name(self) -> str:
@@ -76,15 +78,15 @@ class Stack:
                     yield event["ResourceStatus"]
 
     def _describe(self, stack_id: str) -> StackTypeDef:
-        stack: StackTypeDef = Stack(self._client, stack_id)._call("DescribeStacks")["Stacks"][0]
+        described = self._call("DescribeStacks", StackName=stack_id)
+        stack: StackTypeDef = described["Stacks"][0]
         return stack
 
     def _call(self, operation: str, **parameters: str) -> Any:
         stack = f"stack {self.name}"
+        parameters = {"StackName": self._id, **parameters}
         try:
-            return call(
-                "cloudformation", self._client, operation, stack, StackName=self._id, **parameters
-            )
+            return call(self._retry, "cloudformation", self._client, operation, stack, **parameters)
         except ServiceError as error:
             failed = StackNotFound if "does not exist" in error.message else RequestFailed
             raise failed(
@@ -97,10 +99,10 @@ class StackNotFound(RequestFailed):
     """CloudFormation does not know the stack."""
 
 
-def announced_stacks(ssm: Any, organization_id: str) -> list[str]:
+def announced_stacks(ssm: Any, organization_id: str, retry: Retry) -> list[str]:
     """The ids of the stacks that declare something of the organization. Raises RequestFailed."""
     path = f"{ANNOUNCEMENTS}/{organization_id}"
-    request = partial(call, "ssm", ssm, "GetParametersByPath", path, Path=path)
+    request = partial(call, retry, "ssm", ssm, "GetParametersByPath", path, Path=path)
     try:
         return [parameter["Value"] for page in pages(request) for parameter in page["Parameters"]]
     except ServiceError as error:

@@ -98,7 +98,11 @@ class _Convergence:
         is_here = own and own.organization_id == declared.organization_id
         self._own = own if is_here else None
         self._directory = EntityDirectory(
-            Organization(invocation.clients("workmail", declared.region), declared.organization_id),
+            Organization(
+                invocation.clients("workmail", declared.region),
+                declared.organization_id,
+                invocation.retry,
+            ),
             kind,
             declared.name,
         )
@@ -227,7 +231,14 @@ class _Convergence:
             raise RequestFailed(f"{self._name} has no password secret: declare PasswordSecretArn")
         client = self._invocation.clients("secretsmanager", None)
         try:
-            secret = call("secretsmanager", client, "GetSecretValue", arn, SecretId=arn)
+            secret = call(
+                self._invocation.retry,
+                "secretsmanager",
+                client,
+                "GetSecretValue",
+                arn,
+                SecretId=arn,
+            )
         except ServiceError as error:
             raise RequestFailed(
                 f"the password of {self._name} could not be read from {arn}: look at the secret "
@@ -256,7 +267,9 @@ class _Deletion:
         self._kind = kind
         self._id = own
         region = declarations.organization_region(invocation.request.properties)
-        organization = Organization(invocation.clients("workmail", region), own.organization_id)
+        organization = Organization(
+            invocation.clients("workmail", region), own.organization_id, invocation.retry
+        )
         self._directory = EntityDirectory(organization, kind, own.entity_id)
         self._deleted = False
 

@@ -54,9 +54,12 @@ class _Convergence:
         self._list_kind = list_kind
         self._declared = declared
         organization = Organization(
-            invocation.clients("workmail", declared.region), declared.organization_id
+            invocation.clients("workmail", declared.region),
+            declared.organization_id,
+            invocation.retry,
         )
         self._directory = EntityDirectory(organization, kind, declared.entity_id)
+        self._member_ids: dict[str, str] = {}
 
     def run(self) -> str:
         """The physical id."""
@@ -99,10 +102,13 @@ class _Convergence:
         )
 
     def _member_id(self, name_or_id: str) -> str | None:
+        if name_or_id in self._member_ids:
+            return self._member_ids[name_or_id]
         member = self._directory.find_any_kind(name_or_id)
         if member is None or not exists(member):
             self._ignore_in_rollback(member, f"{self._list_kind.word} {name_or_id}")
             return None
+        self._member_ids[name_or_id] = member.entity_id
         return member.entity_id
 
     def _ignore_in_rollback(self, found: Entity | None, name: str) -> None:

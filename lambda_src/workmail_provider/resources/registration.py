@@ -93,7 +93,9 @@ class _Convergence:
         self._declared = declared
         self._own = own
         self._organization = Organization(
-            invocation.clients("workmail", declared.region), declared.organization_id
+            invocation.clients("workmail", declared.region),
+            declared.organization_id,
+            invocation.retry,
         )
         self._began_at = invocation.utc_now()
         self._entity: Entity | None = None
@@ -273,7 +275,7 @@ class _Convergence:
     def _deregister_again(self, entity: Entity) -> None:
         """Acts without finding first, because the registration may not show yet."""
         with suppress(EntityNotFound, OrganizationGone):
-            self._organization.deregister(entity)
+            self._organization.with_retry(self._invocation.last_retry).deregister(entity)
 
     def _had_nothing_to_undo(self, error: ProviderError, entity: Entity) -> bool:
         """Whether WorkMail refused until the end, and shows the entity as disabled then.
@@ -326,6 +328,7 @@ class _Deregistration:
                 "workmail", declarations.organization_region(invocation.request.properties)
             ),
             registration_id.organization_id,
+            invocation.retry,
         )
         self._export: ExportBeforeRemoval | None = None
         self._exported: ExportJob | None = None

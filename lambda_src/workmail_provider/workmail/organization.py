@@ -15,6 +15,7 @@ from workmail_provider.budgets import (
     STATE_CHANGED,
 )
 from workmail_provider.errors import NotReady, ProviderError, RequestFailed, ServiceError
+from workmail_provider.retry import Retry
 from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.kinds import EntityType
 
@@ -45,10 +46,15 @@ class OrganizationGone(ProviderError):
 class Organization:
     """One WorkMail organization and its entities."""
 
-    def __init__(self, client: WorkMailClient, organization_id: str) -> None:
+    def __init__(self, client: WorkMailClient, organization_id: str, retry: Retry) -> None:
         self._client = client
+        self._retry = retry
         self.organization_id = organization_id
         self.name = f"organization {organization_id}"
+
+    def with_retry(self, retry: Retry) -> Organization:
+        """The same organization, with throttled calls repeated until another deadline."""
+        return Organization(self._client, self.organization_id, retry)
 
     def check_values(self, entity_id: str, email: str) -> None:
         """Raises RequestFailed for values that WorkMail refuses, before any call.
@@ -214,6 +220,7 @@ class Organization:
 
     def _call(self, operation: str, *, judged: Container[str] = (), **parameters: Any) -> Any:
         return call(
+            self._retry,
             "workmail",
             self._client,
             operation,

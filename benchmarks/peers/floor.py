@@ -1,4 +1,4 @@
-"""The floor: boto3, a client, and the calls that the lifecycle contract asks for."""
+"""The floor: boto3, one client, and the WorkMail calls of the lifecycle contract; no response."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""For the CDK's `custom_resources.Provider`: it answers CloudFormation, this does the work."""
+"""For the CDK's `custom_resources.Provider`. Its framework sends the response."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.functions import calls
+from benchmarks.peers import calls
 
 
 def on_event(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -22,5 +22,5 @@ def on_event(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 def is_complete(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     print("is complete?", event["LogicalResourceId"])
-    wanted = event["RequestType"] != "Delete"
-    return {"IsComplete": calls.is_enabled(event["ResourceProperties"]) is wanted}
+    expected = event["RequestType"] != "Delete"
+    return {"IsComplete": calls.is_enabled(event["ResourceProperties"]) is expected}

@@ -1,4 +1,4 @@
-"""The three calls that a handler without a lifecycle contract makes."""
+"""The calls of a handler without a lifecycle contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ workmail = boto3.client("workmail")
 
 
 def register(properties: Mapping[str, Any]) -> str:
-    """Enables the entity; its physical id."""
+    """Enables the entity and returns its physical id."""
     workmail.register_to_work_mail(**_identity(properties), Email=properties["Email"])
     return f"{properties['OrganizationId']}/{properties['EntityId']}"
 
@@ -25,10 +25,10 @@ def deregister(properties: Mapping[str, Any]) -> None:
 
 
 def is_enabled(properties: Mapping[str, Any]) -> bool:
-    answer = workmail.describe_user(
+    user = workmail.describe_user(
         OrganizationId=properties["OrganizationId"], UserId=properties["EntityId"]
     )
-    return answer["State"] == "ENABLED"
+    return bool(user["State"] == "ENABLED")
 
 
 def _identity(properties: Mapping[str, Any]) -> dict[str, str]:
