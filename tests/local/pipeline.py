@@ -108,6 +108,13 @@ class Pipeline:
         self._cloudformation.rollback_stack(StackName=self.stack_name)
         return self._wait_until_at_rest()
 
+    def continue_rollback(self, *skipped: str) -> str:
+        """Continues a failed rollback without these resources; the status at its end."""
+        self._cloudformation.continue_update_rollback(
+            StackName=self.stack_name, ResourcesToSkip=skipped
+        )
+        return self._wait_until_at_rest()
+
     def destroy(self) -> None:
         """Deletes the stack. Raises StackFailed."""
         if self.status() is not None:

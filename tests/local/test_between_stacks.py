@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aws_cdk import NestedStack, RemovalPolicy, Stack
 
-from cdk_workmail import WorkMailUser
+from cdk_workmail import (
+    WorkMailGroup,
+    WorkMailResource,
+    WorkMailResourceType,
+    WorkMailUser,
+)
 from local_aws import LocalAws
 from local_aws.workmail import Organization
 from tests.local.pipeline import (
+    REGISTRATION,
     Define,
     Pipeline,
     deregistered,
@@ -31,18 +38,6 @@ def other(local_aws: LocalAws, tmp_path: Path) -> Iterator[Pipeline]:
     pipeline.destroy()
 
 
-@pytest.fixture
-def is_untouched(local_aws: LocalAws, organization: Organization) -> Callable[[str], bool]:
-    """Whether an entity is enabled and never was deregistered."""
-
-    def check(name: str) -> bool:
-        return states(organization)[name] == "ENABLED" and name not in deregistered(
-            local_aws, organization
-        )
-
-    return check
-
-
 def nested(organization: Organization, id: str, name: str) -> Define:
     """A nested stack with one registration."""
     return lambda stack: register(NestedStack(stack, id), name.title(), organization, name)
@@ -53,19 +48,15 @@ def test_a_registration_moves_to_another_stack_that_is_deployed_first(
     pipeline: Pipeline,
     other: Pipeline,
     organization: Organization,
-    is_untouched: Callable[[str], bool],
 ) -> None:
     pipeline.deploy(registered(organization, "alice", "team"))
     mailbox = mailbox_ids(organization)["alice"]
     other.deploy(registered(organization, "alice"))
     pipeline.deploy(registered(organization, "team"))
-    assert is_untouched("alice")
-    assert any(
-        '"action": "retain"' in line
-        and f"declared by {logical_id} of stack {other.stack_name}" in line
-        for line in log_lines(local_aws)
-        for logical_id in other.resources("Custom::WorkMailRegistration")
-    )
+    assert deregistered(local_aws, organization) == []
+    (logical_id,) = other.resources(REGISTRATION)
+    reason = f"declared by {logical_id} of stack {other.stack_name}"
+    assert any('"retain"' in line and reason in line for line in log_lines(local_aws))
     # Deployed in the other order, it is disabled in between.
     other.destroy()
     assert states(organization)["alice"] == "DISABLED"
@@ -75,31 +66,32 @@ def test_a_registration_moves_to_another_stack_that_is_deployed_first(
 
 
 def test_the_last_of_two_stacks_disables_and_deletes_in_either_order(
-    pipeline: Pipeline,
-    other: Pipeline,
-    organization: Organization,
-    is_untouched: Callable[[str], bool],
+    local_aws: LocalAws, pipeline: Pipeline, other: Pipeline, organization: Organization
 ) -> None:
     def define(stack: Stack) -> None:
-        user = WorkMailUser(
-            stack,
-            "Dora",
-            organization_id=organization.organization_id,
-            name="dora",
-            display_name="Dora",
-            removal_policy=RemovalPolicy.DESTROY,
+        common: dict[str, Any] = {
+            "organization_id": organization.organization_id,
+            "removal_policy": RemovalPolicy.DESTROY,
+        }
+        dora = WorkMailUser(stack, "Dora", name="dora", display_name="Dora", **common)
+        sales = WorkMailGroup(stack, "Sales", name="sales", **common)
+        room = WorkMailResource(
+            stack, "Room", name="blue-room", type=WorkMailResourceType.ROOM, **common
         )
-        user.enable(email="dora@example.com")
+        dora.enable(email="dora@example.com")
+        sales.enable(email="sales@example.com")
+        room.enable(email="blue-room@example.com")
 
     pipeline.deploy(define)
     other.deploy(define)
     pipeline.destroy()
-    assert is_untouched("dora")
+    assert deregistered(local_aws, organization) == []
     pipeline.deploy(define)
     other.destroy()
-    assert is_untouched("dora")
+    assert deregistered(local_aws, organization) == []
     pipeline.destroy()
-    assert states(organization)["dora"] == "DELETED"
+    found = states(organization)
+    assert [found[name] for name in ("dora", "sales", "blue-room")] == ["DELETED"] * 3
 
 
 def test_two_stacks_that_are_deleted_at_once_disable_what_both_declare(
@@ -115,14 +107,14 @@ def test_two_stacks_that_are_deleted_at_once_disable_what_both_declare(
 
 
 def test_a_registration_moves_into_between_and_out_of_nested_stacks_in_one_deployment_each(
-    pipeline: Pipeline, organization: Organization, is_untouched: Callable[[str], bool]
+    local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
     pipeline.deploy(registered(organization, "alice"))
     pipeline.deploy(nested(organization, "First", "alice"))
-    assert is_untouched("alice")
+    assert deregistered(local_aws, organization) == []
     pipeline.deploy(nested(organization, "First", "team"), nested(organization, "Second", "alice"))
-    assert is_untouched("alice")
+    assert deregistered(local_aws, organization) == []
     pipeline.deploy(registered(organization, "alice"), nested(organization, "First", "team"))
-    assert is_untouched("alice")
+    assert deregistered(local_aws, organization) == []
     pipeline.destroy()
     assert set(states(organization).values()) == {"DISABLED"}

@@ -251,14 +251,16 @@ def test_a_stack_that_was_never_complete_disables_only_what_it_enabled_when_it_i
     assert deregistered(local_aws, organization) == ["board-room"]
 
 
-def test_an_update_without_rollback_keeps_what_was_declared_before(
+def test_an_update_without_rollback_that_is_rolled_back_restores_what_was_declared(
     pipeline: Pipeline, organization: Organization, local_aws: LocalAws
 ) -> None:
-    """When it is rolled back later, and when the next update succeeds."""
+    """Also if the rollback fails and is continued, with and without the failed resource."""
     enable_by_hand(local_aws, organization, "team")
+    alice = organization.entity("alice")
     pipeline.deploy(registered(organization, "alice"))
-    before = mailbox_ids(organization)
-    for _ in range(2):
+    (logical_id,) = pipeline.resources(REGISTRATION)
+    before = mailbox_ids(organization)["alice"]
+    for skipped, email in (((), "alice@example.com"), ((logical_id,), "liddell@example.com")):
         with pytest.raises(StackFailed, match=r"^UPDATE_FAILED"):
             pipeline.deploy(
                 registered(organization, "alice", email="liddell@example.com"),
@@ -266,16 +268,18 @@ def test_an_update_without_rollback_keeps_what_was_declared_before(
                 failing(organization),
                 rollback=False,
             )
-        assert pipeline.roll_back() == "UPDATE_ROLLBACK_COMPLETE"
-        assert organization.entity("alice").registration.email == "alice@example.com"
-        assert states(organization) == {
-            "alice": "ENABLED",
-            "bob": "DISABLED",
-            "team": "ENABLED",
-            "board-room": "DISABLED",
-        }
-    assert "alice" not in deregistered(local_aws, organization)
-    assert mailbox_ids(organization)["alice"] == before["alice"]
+        assert alice.registration.email == "liddell@example.com"
+        assert states(organization)["board-room"] == "ENABLED"
+        local_aws.workmail.faults.add(
+            "UpdatePrimaryEmailAddress", Failure("InvalidParameterException")
+        )
+        assert pipeline.roll_back() == "UPDATE_ROLLBACK_FAILED"
+        assert pipeline.continue_rollback(*skipped) == "UPDATE_ROLLBACK_COMPLETE"
+        local_aws.workmail.faults.clear()
+        assert alice.registration.email == email
+        assert states(organization)["board-room"] == "DISABLED"
+    assert set(deregistered(local_aws, organization)) == {"board-room"}
+    assert mailbox_ids(organization)["alice"] == before
 
 
 def test_a_stack_is_deleted_although_its_entities_are_gone(
