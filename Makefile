@@ -40,7 +40,7 @@ model: install ## tests the function under a model of CloudFormation
 	pytest -n 2 tests/model
 
 model-long: install ## the same for some hours, with other steps in each run
-	pytest -n 2 --hypothesis-profile=model-long tests/model -k "nobody_is_deleted or no_mailbox_is_lost"
+	pytest -n 2 --hypothesis-profile=model-long tests/model/test_nothing_is_lost.py
 
 synth-tests: install ## tests templates, asset and wheel
 	pytest -n 2 tests/synth

@@ -144,6 +144,25 @@ def evaluate_simulated_context() -> None:
     iam_evaluator._resolve_condition_key = resolved
 
 
+def evaluate_tags_of_secrets() -> None:
+    """Conditions on secretsmanager:ResourceTag are evaluated, as on AWS.
+
+    MiniStack knows the tags by the name aws:ResourceTag only.
+    """
+    from ministack.core import iam_evaluator
+    from ministack.services import tagging
+
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolved(key: str, context: Any) -> Any:
+        service, _, tag = key.partition(":ResourceTag/")
+        if service == "secretsmanager" and tag:
+            return (tagging.resource_tags(context.resource_arn) or {}).get(tag)
+        return resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = resolved
+
+
 def find_roles_in_paths() -> None:
     """SimulatePrincipalPolicy finds a role that has a path, as on AWS.
 
@@ -348,6 +367,7 @@ PATCHES = (
     keep_what_failed_deletions_need,
     refer_to_secrets_by_arn,
     evaluate_simulated_context,
+    evaluate_tags_of_secrets,
     find_roles_in_paths,
     let_services_assume_roles,
     log_where_the_context_says,

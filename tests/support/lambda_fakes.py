@@ -89,6 +89,9 @@ def cloudformation(certificate: Certificate | None = None) -> Iterator[ResponseS
                 self.close_connection = True
                 return
             status = received.statuses.pop(0) if received.statuses else 200
+            # The URL is signed with its query and an empty content type.
+            if (self.path, self.headers["Content-Type"]) != (f"/response?{SECRET}", ""):
+                status = 403
             if status == 200:
                 received.bodies.append(body)
             self.send_response(status)
