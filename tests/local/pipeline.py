@@ -110,9 +110,8 @@ class Pipeline:
 
     def continue_rollback(self, *skipped: str) -> str:
         """Continues a failed rollback without these resources; the status at its end."""
-        self._cloudformation.continue_update_rollback(
-            StackName=self.stack_name, ResourcesToSkip=skipped
-        )
+        given = {"ResourcesToSkip": skipped} if skipped else {}
+        self._cloudformation.continue_update_rollback(StackName=self.stack_name, **given)
         return self._wait_until_at_rest()
 
     def destroy(self) -> None:
