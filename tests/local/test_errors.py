@@ -492,7 +492,7 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         lines[title] = readable(failed.value.reasons[before])
         assert states(organization)["alice"] == "ENABLED"
 
-    pipeline.deploy(exported(organization, "alice", timeout=8, service_timeout=50))
+    pipeline.deploy(exported(organization, "alice", timeout=12, service_timeout=60))
     try:
         fault("StartMailboxExportJob", "InvalidParameterException")(
             local_aws.workmail, organization

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from cdk_workmail import MailboxExport, WorkMailProvider
 from local_aws import LocalAws
 from local_aws.workmail import Failure, Organization
 from tests.local.pipeline import (
-    REGISTRATION,
     Pipeline,
     StackFailed,
     deregistered,
@@ -29,7 +27,6 @@ from tests.local.pipeline import (
     registered,
     states,
 )
-from tests.support.lambda_fakes import cloudformation
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +108,8 @@ def test_registrations_are_exported_when_their_export_is_removed_with_them(
 def test_an_export_continues_in_another_invocation_and_no_log_has_the_response_url(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(exported(organization, "alice", timeout=8))
-    local_aws.workmail.exports.duration = 9
+    pipeline.deploy(exported(organization, "alice", timeout=12))
+    local_aws.workmail.exports.duration = 13
     pipeline.destroy()
     assert jobs_of(local_aws) == [(organization.entity("alice").entity_id, "COMPLETED")]
     assert states(organization)["alice"] == "DISABLED"
@@ -124,7 +121,7 @@ def test_an_export_continues_in_another_invocation_and_no_log_has_the_response_u
 def test_an_export_beyond_the_service_timeout_is_joined_by_the_next_deletion(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(exported(organization, "alice", timeout=8, service_timeout=50))
+    pipeline.deploy(exported(organization, "alice", timeout=12, service_timeout=60))
     local_aws.workmail.exports.hold()
     with pytest.raises(StackFailed) as failed:
         pipeline.destroy()
@@ -247,60 +244,39 @@ def test_retained_registrations_are_removed_without_a_call_of_workmail(
     assert states(organization)["alice"] == "ENABLED"
 
 
-def test_twelve_mailboxes_are_exported_ten_at_a_time(
+def test_an_export_waits_while_ten_others_of_the_organization_run(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    """AWS deletes in parallel, the embedded AWS does not: the test sends the other events."""
-    names = [f"user-{number}" for number in range(12)]
-    for name in names:
-        organization.add_user(name)
-    pipeline.deploy(exported(organization, *names))
-    # The first one lasts until the others have ended.
-    local_aws.workmail.exports.duration = 3600
-    with cloudformation() as received:
-        pipeline.begin_to_destroy()
-        wait_until(lambda: bool(jobs_of(local_aws)))
-        local_aws.workmail.exports.duration = 1
-        (function,) = pipeline.resources("AWS::Lambda::Function").values()
-        order = local_aws.workmail.exports.jobs[0].order
-        first = f"{order.organization_id}/{order.entity_id}"
-        for logical_id, physical_id in pipeline.resources(REGISTRATION).items():
-            if physical_id == first:
-                continue
-            deletion = {
-                "RequestType": "Delete",
-                "ResponseURL": received.url,
-                "StackId": pipeline.stack_id(),
-                "RequestId": logical_id,
-                "ResourceType": REGISTRATION,
-                "LogicalResourceId": logical_id,
-                "PhysicalResourceId": physical_id,
-                "ResourceProperties": {
-                    "MailboxExport": {
-                        "RoleArn": order.role_arn,
-                        "KmsKeyArn": order.kms_key_arn,
-                        "BucketName": order.s3_bucket_name,
-                        "Prefix": "workmail",
-                        "MaximumAge": "86400",
-                    }
-                },
-            }
-            local_aws.client("lambda").invoke(
-                FunctionName=function, InvocationType="Event", Payload=json.dumps(deletion)
-            )
-        wait_until(lambda: len(received.bodies) == 11)
-        local_aws.workmail.exports.age(timedelta(hours=1))
-        pipeline.finish_destroying()
-        assert [each.get("Reason") for each in received.responses] == [""] * 11
-    assert {organization.entity(name).state for name in names} == {"DISABLED"}
-    jobs = jobs_of(local_aws)
-    assert sorted(entity_id for entity_id, _ in jobs) == sorted(
-        organization.entity(name).entity_id for name in names
+    pipeline.deploy(exported(organization, "alice"))
+    (key,) = pipeline.resources("AWS::KMS::Key").values()
+    (role,) = (
+        name
+        for logical_id, name in pipeline.resources("AWS::IAM::Role").items()
+        if "ExportRole" in logical_id
     )
-    assert {state for _, state in jobs} == {"COMPLETED"}
-    refused = [
-        call
-        for call in local_aws.workmail.calls.of("StartMailboxExportJob")
-        if call.error_code == "LimitExceededException"
-    ]
-    assert refused
+    local_aws.workmail.exports.hold()
+    for number in range(10):
+        user = organization.add_user(f"user-{number}")
+        enable_by_hand(local_aws, organization, user.name)
+        local_aws.client("workmail").start_mailbox_export_job(
+            ClientToken=user.name,
+            OrganizationId=organization.organization_id,
+            EntityId=user.entity_id,
+            RoleArn=local_aws.client("iam").get_role(RoleName=role)["Role"]["Arn"],
+            KmsKeyArn=local_aws.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"],
+            S3BucketName=pipeline.outputs()["bucket"],
+            S3Prefix="by-hand",
+        )
+    pipeline.begin_to_destroy()
+    alice = organization.entity("alice").entity_id
+    wait_until(
+        lambda: any(
+            call.error_code == "LimitExceededException"
+            for call in local_aws.workmail.calls.of("StartMailboxExportJob", entity=alice)
+        )
+    )
+    assert states(organization)["alice"] == "ENABLED"
+    local_aws.workmail.exports.release()
+    pipeline.finish_destroying()
+    assert jobs_of(local_aws)[-1] == (alice, "COMPLETED")
+    assert states(organization)["alice"] == "DISABLED"
