@@ -97,7 +97,7 @@ def fault(operation: str, code: str, status: int = 400) -> Prepare:
     def prepare(workmail: WorkMail, organization: Organization) -> None:
         workmail.faults.add(
             operation,
-            Failure(code, status, "(what WorkMail says)"),
+            Failure(code, status, "what WorkMail says"),
             times=None,
             entity=organization.entity("alice").entity_id,
         )
@@ -504,7 +504,7 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         exports.cancel(organization.organization_id, exports.jobs[-1].job_id)
         fail_to_destroy(TOO_SOON)
         exports.reset()
-        exports.fail_next("(what WorkMail says)")
+        exports.fail_next("what WorkMail says")
         fail_to_destroy(FAILED)
     finally:
         exports.reset()

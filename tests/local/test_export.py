@@ -218,6 +218,7 @@ def test_an_export_stands_in_for_a_new_one_unless_the_mailbox_was_enabled_after_
     assert states(organization)["alice"] == "ENABLED"
     assert len(jobs_of(local_aws)) == 1
 
+    pipeline.deploy(alice)
     local_aws.workmail.exports.age(timedelta(hours=24))
     local_aws.workmail.faults.add("DeregisterFromWorkMail", Failure("InvalidParameterException"))
     with pytest.raises(StackFailed, match=r"^DELETE_FAILED"):
