@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors bench format wheel clean
+.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors docs docs-serve picture bench format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -56,6 +57,15 @@ documents: install ## writes the tables of docs/security.md from the templates
 
 errors: install ## rewrites docs/errors.md from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
+
+docs: install ## builds the documentation site, strictly, into build/site
+	mkdocs build --quiet
+
+docs-serve: install ## serves the site on http://127.0.0.1:8000
+	mkdocs serve --dev-addr 127.0.0.1:8000
+
+picture: install ## records docs/images/demo.svg from the demo
+	@python -m local_aws demo --picture docs/images/demo.svg
 
 bench: install ## compares with peers for 20 minutes and writes docs/benchmarks.md
 	@python -m benchmarks

@@ -70,7 +70,10 @@ def main(arguments: list[str]) -> None:
     )
     command.set_defaults(run=up)
     command = commands.add_parser("demo", help="deploy, change and destroy the example app")
-    command.set_defaults(run=lambda _: sys.exit(demo()))
+    command.add_argument(
+        "--picture", type=Path, metavar="FILE", help="record the change of an address as an SVG"
+    )
+    command.set_defaults(run=lambda arguments: sys.exit(demo(arguments.picture)))
     parsed = parser.parse_args(arguments)
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, _stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from .embedded import LocalAws
 from .sample import sample_organization
 
 LOG = ROOT / ".local_aws" / "demo.log"
+# Rich's pictures load it from a CDN. Without it they show the reader's monospaced font.
+_FONT = re.compile(r" *@font-face {.*?}\s*?\n", re.DOTALL)
 
 
 class Demo:
@@ -31,7 +34,8 @@ class Demo:
         self._output = folder / "cdk.out"
         self._declared = json.loads((ROOT / "mailboxes.json").read_text())
 
-    def run(self) -> None:
+    def run(self, picture: Path | None = None) -> None:
+        """Run all steps. `picture` is an SVG file to write, with the change of an address."""
         with self._step(
             "Start the embedded AWS",
             "Everything runs on this machine; no AWS account is used.",
@@ -46,6 +50,7 @@ class Demo:
         ):
             self._deploy()
         self._show("now")
+        self._console.record = picture is not None
         with self._step(
             "Change the address of alice, and deploy again",
             "Her mailbox stays, and the old address becomes an alias.",
@@ -53,6 +58,9 @@ class Demo:
             self._declared["mailboxes"]["Alice"]["email"] = "alice.liddell@example.com"
             self._deploy()
         self._show("now")
+        if picture:
+            recorded = self._console.export_svg(title="make demo", unique_id="demo")
+            picture.write_text(_FONT.sub("", recorded), encoding="utf-8")
         with self._step(
             "Remove the registration of board-room, and deploy again",
             "Only its mailbox is disabled. WorkMail keeps the mail for 30 days.",
@@ -160,9 +168,9 @@ def _associated(
             yield workmail.describe_user(**organization, UserId=delegate["Id"])["Name"]
 
 
-def demo() -> int:
+def demo(picture: Path | None = None) -> int:
     """Run the demo; 1 if a step failed, after the end of its output."""
-    console = Console()
+    console = Console(width=80 if picture else None)
     began = time.monotonic()
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
@@ -171,7 +179,7 @@ def demo() -> int:
         closing(LocalAws()) as local_aws,
     ):
         try:
-            Demo(local_aws, Path(folder), console).run()
+            Demo(local_aws, Path(folder), console).run(picture)
         except CdkError as error:
             console.print(f"{error}; its output ends with:", style="bold red", highlight=False)
             tail = "\n".join(error.output.splitlines()[-15:])
