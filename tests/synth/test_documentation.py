@@ -18,10 +18,11 @@ from urllib.parse import unquote
 import aws_cdk
 import botocore.session
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Environment, RemovalPolicy, Stack
 from botocore import xform_name
 
 import cdk_workmail
+from cdk_workmail import MailboxExport, WorkMailRegistration, WorkMailUser
 from cdk_workmail_cli.__main__ import main
 from tests.synth.conftest import ROOT
 from tests.synth.roster import ORGANIZATION
@@ -33,6 +34,7 @@ INLINE = re.compile(r"`((?:make|cdk-workmail|npx|aws) [^`]+)`")
 PLACEHOLDER = re.compile(r"<[^>]*>|m-\.\.\.")
 # What the documents use besides the project's own commands and AWS's.
 SHELL = {".", "pip", "python3"}
+Declare = Callable[[Stack], None]
 CDK_COMMANDS = {"bootstrap", "deploy", "destroy", "diff", "rollback", "synth"}
 
 
@@ -127,6 +129,97 @@ def test_python_snippets_synthesize(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     app.synth()
 
 
+ALICE: dict[str, Any] = {"entity_id": "alice", "email": "alice@example.com"}
+RETAINED: dict[str, Any] = {"removal_policy": RemovalPolicy.RETAIN}
+
+
+def register(id: str = "Alice", **options: Any) -> Declare:
+    def declare(stack: Stack) -> None:
+        export = options.get("removal_policy") is RemovalPolicy.SNAPSHOT
+        WorkMailRegistration(
+            stack,
+            id,
+            organization_id=ORGANIZATION,
+            mailbox_export=MailboxExport(stack, "Export") if export else None,
+            **(ALICE | options),
+        )
+
+    return declare
+
+
+def nothing(stack: Stack) -> None: ...
+
+
+def a_user(stack: Stack) -> None:
+    dora = WorkMailUser(
+        stack, "Dora", organization_id=ORGANIZATION, name="dora", display_name="Dora"
+    )
+    dora.enable(email="dora@example.com")
+
+
+CHANGES: dict[str, tuple[Declare, Declare]] = {
+    "declare an entity": (nothing, register()),
+    "change `email`": (register(), register(email="alice.liddell@example.com")),
+    "declare aliases": (register(), register(aliases=["info@example.com"])),
+    "rewrite `entity_id` from a name to the id": (register(), register(entity_id="a-1")),
+    "declare another entity in the same construct": (register(), register(entity_id="carol")),
+    "rename the construct, or move it in its stack": (register(), register("Alicia")),
+    "set `RETAIN`": (register(), register(**RETAINED)),
+    "set `SNAPSHOT`": (register(), register(removal_policy=RemovalPolicy.SNAPSHOT)),
+    "change `revision`": (register(revision="1"), register(revision="2")),
+    "remove the declaration": (register(), nothing),
+    "remove a declaration with `RETAIN`": (register(**RETAINED), nothing),
+    "remove a `WorkMailUser` with its mailbox": (a_user, nothing),
+}
+
+
+def test_the_table_of_changes_shows_what_cdk_diff_shows() -> None:
+    app = App()
+    env = Environment(region="us-east-1")
+    for number, (before, after) in enumerate(CHANGES.values()):
+        before(Stack(app, f"Before{number}", env=env))
+        after(Stack(app, f"After{number}", env=env))
+    assembly = app.synth()
+
+    def resources(name: str) -> dict[str, dict[str, Any]]:
+        template = assembly.get_stack_by_name(name).template
+        return {
+            re.sub("[0-9A-F]{8}$", "", id): resource
+            for id, resource in template.get("Resources", {}).items()
+            if resource["Type"].startswith("Custom::WorkMail")
+        }
+
+    page = (DOCS / "change.md").read_text(encoding="utf-8")
+    documented = {
+        row[0]: set(re.findall("`([^`]*)`", row[1]))
+        for row in re.findall(r"^\| (.*?) \| (`\[.*?) \|", page, re.MULTILINE)
+    }
+    assert documented == {
+        change: set(_differences(resources(f"Before{number}"), resources(f"After{number}")))
+        for number, change in enumerate(CHANGES)
+    }
+
+
+def _differences(
+    before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
+) -> Iterator[str]:
+    """As `cdk diff` shows them, except for DependsOn."""
+    for id, resource in before.items():
+        if id not in after:
+            yield f"[-] {id}"
+            yield "orphan" if resource.get("DeletionPolicy") == "Retain" else "destroy"
+            continue
+        for part in (lambda each: each["Properties"], _policies):
+            old, new = part(resource), part(after[id])
+            yield from (f"[+] {name}" for name in new.keys() - old.keys())
+            yield from (f"[~] {name}" for name in old.keys() & new if old[name] != new[name])
+    yield from (f"[+] {id}" for id in after.keys() - before.keys())
+
+
+def _policies(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in resource.items() if name.endswith("Policy")}
+
+
 def test_each_command_exists() -> None:
     for page in PAGES:
         for words in lines(page):
@@ -180,6 +273,7 @@ def _is_operation(service: str, operation: str, options: Sequence[str]) -> bool:
     for name in model.operation_names:
         if xform_name(name, "-") == operation:
             shape = model.operation_model(name).input_shape
-            known = {f"--{xform_name(member, '-')}" for member in shape.members}
+            members = shape.members if shape else {}
+            known = {f"--{xform_name(member, "-")}" for member in members}
             return {option for option in options if option.startswith("--")} <= known
     return False
