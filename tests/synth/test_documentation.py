@@ -274,6 +274,6 @@ def _is_operation(service: str, operation: str, options: Sequence[str]) -> bool:
         if xform_name(name, "-") == operation:
             shape = model.operation_model(name).input_shape
             members = shape.members if shape else {}
-            known = {f"--{xform_name(member, "-")}" for member in members}
+            known = {f"--{xform_name(member, '-')}" for member in members}
             return {option for option in options if option.startswith("--")} <= known
     return False
