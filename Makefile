@@ -59,7 +59,7 @@ errors: install ## rewrites docs/errors.md from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
 
 docs: install ## builds the documentation site, strictly, into build/site
-	mkdocs build --quiet
+	mkdocs build
 
 docs-serve: install ## serves the site on http://127.0.0.1:8000
 	mkdocs serve --dev-addr 127.0.0.1:8000

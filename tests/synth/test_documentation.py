@@ -59,7 +59,7 @@ def lines(page: Path) -> Iterator[list[str]]:
 def site(tmp_path_factory: pytest.TempPathFactory, isolated: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", folder],
+        [sys.executable, "-m", "mkdocs", "build", "--site-dir", folder],
         cwd=ROOT,
         env=isolated | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
