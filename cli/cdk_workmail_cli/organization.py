@@ -154,6 +154,8 @@ class Organization:
     def is_domain_verified(self, domain: str) -> bool | None:
         """Whether addresses of the domain can be given; None if the organization lacks it."""
         domain = domain.casefold()
+        if domain in self._domains_in_use:
+            return True
         if domain not in self._domains:
             self._domains[domain] = self._domain_verified(domain)
         return self._domains[domain]
@@ -225,6 +227,11 @@ class Organization:
     def _count(self) -> None:
         self._details += 1
         self._progress("details read", self._details)
+
+    @cached_property
+    def _domains_in_use(self) -> set[str]:
+        """The domains of primary addresses, which were verified: they cost no call each."""
+        return {address.rpartition("@")[2] for address in self._by_address}
 
     @cached_property
     def _by_id(self) -> dict[str, Entity]:
