@@ -22,9 +22,8 @@ def policy(organization_ids: Sequence[str], stack_names: Sequence[str]) -> dict[
         for end in ("/*", "-*/*")
     ] or ["arn:aws:cloudformation:*:*:stack/*"]
     announcements = [
-        f"arn:aws:ssm:*:*:parameter{ANNOUNCEMENTS}/{organization_id}{end}"
+        f"arn:aws:ssm:*:*:parameter{ANNOUNCEMENTS}/{organization_id}"
         for organization_id in organization_ids or ["*"]
-        for end in ("", "/*")
     ]
     listed = "cloudformation:ListStackResources"
     of_a_stack = [action for action in _actions("cloudformation") if action != listed]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -146,6 +148,28 @@ def test_an_organization_that_does_not_exist_is_one_line(command: Command, tmp_p
     )
 
 
+@pytest.mark.parametrize("way", ["refuses", "drops"])
+def test_an_endpoint_that_cannot_be_reached_is_one_line_in_a_few_seconds(
+    command: Command, file: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        if way == "refuses":
+            listener.close()
+        # Linux drops what comes after the connections that wait to be accepted.
+        waiting = [] if way == "refuses" else [socket.create_connection(url[7:].split(":"))]  # type: ignore[arg-type]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", url)
+        begun = time.monotonic()
+        ended = command("plan", file)
+        for connection in waiting:
+            connection.close()
+    assert time.monotonic() - begun < 8
+    (line,) = ended.errors.splitlines()
+    assert (ended.code, ended.output) == (1, "")
+    assert line.startswith("cdk-workmail: workmail:ListUsers failed: ") and url in line
+    assert line.endswith(": check the Region, the endpoint and the network")
+
+
 def test_an_invalid_file_is_a_line_for_each_error(command: Command, write: Write) -> None:
     ended = command("plan", write(usres={}, mailboxes=[]))
     assert ended.code == 1
@@ -214,9 +238,24 @@ def test_the_printed_policy_allows_nothing_that_changes_and_no_other_organizatio
     )
 
 
-def test_the_printed_policy_covers_nested_stacks_of_the_stack(command: Command) -> None:
-    _, stacks, *_ = command("policy", "--stack", "Mail").json["Statement"]
-    assert stacks["Resource"] == [
+def test_the_printed_policy_covers_nested_stacks_and_finds_other_stacks(command: Command) -> None:
+    of_organization = ("--organization-id", "m-1")
+    printed = command("policy", "--stack", "Mail", *of_organization).json["Statement"]
+    assert printed[2:] == [
+        {
+            "Sid": "FindOtherStacks",
+            "Effect": "Allow",
+            "Action": ["cloudformation:ListStackResources"],
+            "Resource": ["arn:aws:cloudformation:*:*:stack/*"],
+        },
+        {
+            "Sid": "FindAnnouncements",
+            "Effect": "Allow",
+            "Action": ["ssm:GetParametersByPath"],
+            "Resource": ["arn:aws:ssm:*:*:parameter/cdk-workmail/m-1"],
+        },
+    ]
+    assert printed[1]["Resource"] == [
         "arn:aws:cloudformation:*:*:stack/Mail/*",
         "arn:aws:cloudformation:*:*:stack/Mail-*/*",
     ]
