@@ -21,15 +21,16 @@ class StackOperation:
 
     `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
     stack that is not nested. `began_at` is the begin of the operation that either is in; a
-    deletion does not move it. `never_updated` is the creation of a stack, or its root, that has
-    not been updated since.
+    deletion does not move it. `creations` are those of the root stack, if there is one, and of the
+    stack. LastUpdatedTime does not say whether they succeeded: a change set that creates a stack
+    sets it too.
     """
 
     status: str
     root_status: str | None
     began_at: datetime
     deletion_began_at: datetime | None = None
-    never_updated: Creation | None = None
+    creations: tuple[Creation, ...] = ()
 
     @property
     def deletes_stack(self) -> bool:
@@ -69,6 +70,23 @@ def other_declaration(
         ):
             return resource.logical_id
     return None
+
+
+def is_declared_again(
+    physical_id: str, logical_id: str, operation: StackOperation, resources: Iterable[StackResource]
+) -> bool:
+    """Whether the very resource of a Delete has this physical id now.
+
+    An update without rollback replaces alice by bob and fails, and the next one declares alice
+    again: the clean-up may then delete both of the replaced ids. What CloudFormation really
+    removes reads DELETE_IN_PROGRESS in its clean-up.
+    """
+    return operation.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" and any(
+        each.logical_id == logical_id
+        and each.physical_id == physical_id
+        and not each.status.startswith("DELETE")
+        for each in resources
+    )
 
 
 def declared_elsewhere(
