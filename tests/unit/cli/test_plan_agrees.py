@@ -24,6 +24,7 @@ OTHER = "other@example.com"
 KINDS = {USER: Kind.USER, GROUP: Kind.GROUP, RESOURCE: Kind.RESOURCE}
 KINDS |= {MEMBERS: Kind.GROUP, DELEGATES: Kind.RESOURCE}
 PARTS = {REGISTRATION: Part.REGISTRATION, MEMBERS: Part.ASSOCIATED, DELEGATES: Part.ASSOCIATED}
+PLURALS = {MEMBERS: "members", DELEGATES: "delegates"}
 CALLS = {
     "enable": "RegisterToWorkMail",
     "deregister": "DeregisterFromWorkMail",
@@ -341,7 +342,7 @@ def test_the_function_does_what_the_plan_says(
     harness.workmail.calls.clear()
     fails = any(finding.action.fails for finding in findings)
     if kind and situation.type in PARTS:
-        physical_id = f"{ORGANIZATION_ID}/{kind}/{entity.entity_id}/{situation.type[-9:].lower()}"
+        physical_id = f"{ORGANIZATION_ID}/{kind}/{entity.entity_id}/{PLURALS[situation.type]}"
     assert deployed(situation, harness, physical_id) is not fails
     done = Counter(harness.changes)
     assert done == (Counter() if fails else expected(findings, part))
