@@ -22,6 +22,7 @@ from cdk_workmail import (
     WorkMailResource,
     WorkMailUser,
 )
+from cdk_workmail_cli.declaration import of_file
 from cdk_workmail_file import OrganizationFile, read
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Organization
@@ -399,6 +400,41 @@ def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_
         "cdk-workmail: cloudformation:GetTemplate is not allowed: attach the policy that "
         "`cdk-workmail policy` prints\n",
     )
+
+
+@pytest.mark.long
+def test_the_aws_cli_lists_the_addresses_and_aliases_that_discover_writes(
+    local_aws: LocalAws, organization: Organization, command: Command, tmp_path: Path
+) -> None:
+    enabled(local_aws, organization, "alice", "info", "press")
+    enabled(local_aws, organization, "board-room")
+    file = tmp_path / "organization.json"
+    organization_id = ("--organization-id", organization.organization_id)
+    assert command("discover", *organization_id, "--output", str(file))[0] == 0
+    listed: dict[str, set[str]] = {}
+    for kind in ("users", "groups", "resources"):
+        query = f"{kind.title()}[?State=='ENABLED'].[Name,Id,Email]"
+        for name, entity_id, email in aws(local_aws, f"list-{kind}", *organization_id, query=query):
+            of_entity = (*organization_id, "--entity-id", entity_id)
+            aliases = aws(local_aws, "list-aliases", *of_entity, query="Aliases")
+            listed[name] = {email, *aliases}
+    assert listed == {
+        declared.identifier: {declared.email, *(declared.aliases or ())}
+        for declared in of_file(read(file))
+        if declared.email
+    }
+
+
+def aws(local_aws: LocalAws, operation: str, *arguments: str, query: str) -> Any:
+    """What the AWS CLI prints."""
+    done = subprocess.run(
+        ["aws", "workmail", operation, *arguments, "--query", query, "--output", "json"],
+        env=local_aws.process_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
 def test_what_another_stack_declares_is_retained_as_the_plan_says(

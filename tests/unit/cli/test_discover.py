@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cdk_workmail_file import read
-from local_aws.workmail import Behaviour, Failure, Organization, Resource, WorkMail
+from local_aws import seed_organization
+from local_aws.workmail import Behaviour, Failure, Organization, Resource, WorkMail, WorkMailServer
 from tests.unit.cli.conftest import Command, Ended
 
 Enable = Callable[..., None]
@@ -108,6 +109,18 @@ def test_a_discovered_file_plans_nothing(
     for options in ([], ["--attributes"]):
         discover("--force", *options)
         assert command("plan", str(path)).code == 0
+
+
+def test_a_local_organization_that_starts_with_a_discovered_file_is_like_it(
+    discover: Discover, command: Command, team: None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options in (["--force"], ["--force", "--attributes"]):
+        discover(*options)
+        local = WorkMail()
+        seed_organization(local, read(path))
+        with WorkMailServer(local) as server, monkeypatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_WORKMAIL", server.endpoint_url)
+            assert command("plan", str(path)).code == 0
 
 
 def test_two_runs_write_the_same_bytes(discover: Discover, team: None, path: Path) -> None:
