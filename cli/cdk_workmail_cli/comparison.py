@@ -138,7 +138,10 @@ class Comparison:
 
     def _matched(self, declaration: Declaration) -> tuple[Entity | None, Declaration | None]:
         """The entity that is meant, and what the stack owns of it."""
-        entity = self._entity(declaration)
+        entity = self._organization.meant(
+            declaration.entity_id or declaration.identifier,
+            None if declaration.entity_id else declaration.kind,
+        )
         owned = self._deployed.get(entity.entity_id) if entity else None
         if owned is None and declaration.kind:
             owned = self._same_construct(declaration)
@@ -147,14 +150,6 @@ class Comparison:
         if owned and owned.entity_id:
             self._owned[owned.entity_id] = declaration
         return entity, owned
-
-    def _entity(self, declaration: Declaration) -> Entity | None:
-        if declaration.entity_id:
-            return self._organization.find(declaration.entity_id)
-        if declaration.kind is None:
-            return self._organization.find(declaration.identifier)
-        named = self._organization.named(declaration.identifier)
-        return named if named and named.kind is declaration.kind else None
 
     def _same_construct(self, declaration: Declaration) -> Declaration | None:
         """The same construct under another name: the stack owns what it was named before."""
