@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -152,17 +153,18 @@ def test_an_organization_that_does_not_exist_is_one_line(command: Command, tmp_p
 def test_an_endpoint_that_cannot_be_reached_is_one_line_in_a_few_seconds(
     command: Command, file: str, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with ExitStack() as connections:
+        listener = connections.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        host, port = listener.getsockname()
+        url = f"http://{host}:{port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", url)
         if way == "refuses":
             listener.close()
-        # Linux drops what comes after the connections that wait to be accepted.
-        waiting = [] if way == "refuses" else [socket.create_connection(url[7:].split(":"))]  # type: ignore[arg-type]
-        monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", url)
+        else:
+            # Linux drops what comes after the connection that waits to be accepted.
+            connections.enter_context(socket.create_connection((host, port)))
         begun = time.monotonic()
         ended = command("plan", file)
-        for connection in waiting:
-            connection.close()
     assert time.monotonic() - begun < 8
     (line,) = ended.errors.splitlines()
     assert (ended.code, ended.output) == (1, "")
