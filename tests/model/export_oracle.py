@@ -38,7 +38,7 @@ class ExportOracle:
             and event.declared.export is not None
             and entity.kind != "GROUP"
             # What a failed operation has enabled has no mail to keep.
-            and not (event.stack.operation and event.stack.operation.rolls_back)
+            and not event.rolls_back
         )
 
     def lack(self, run: Run, entity: Entity) -> str | None:
@@ -110,9 +110,11 @@ class ExportOracle:
         )
 
     def _has_all_mail(self, job: ExportJob, run: Run) -> bool:
-        """Whether the mailbox was not enabled again after the job began."""
-        enabled_at = run.found[job.entity_id].enabled_at or 0.0
-        return self._is_own(job, run) or enabled_at <= job.start_time
+        """Whether the mailbox was not enabled again after the job began, or not visibly so."""
+        before = run.found[job.entity_id]
+        is_visible = before.is_settled and not self._hides_enabled_date
+        enabled_at = before.enabled_at or 0.0
+        return enabled_at <= job.start_time or (self._is_own(job, run) and not is_visible)
 
     def _is_own(self, job: ExportJob, run: Run) -> bool:
         return job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]
