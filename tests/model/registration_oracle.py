@@ -101,9 +101,9 @@ class RegistrationOracle:
 
     def reason_of_others(self, event: Event, physical_id: str) -> str | None:
         own = event.stack.rows.get(event.logical_id)
-        if own and own.physical_id == physical_id and not own.is_deleted:
-            if event.stack.keeps(event.logical_id):
-                return "current again"
+        is_current = own and own.physical_id == physical_id and not own.is_deleted
+        if is_current and event.stack.keeps(event.logical_id):
+            return "current again"
         for stack, name, row in self.other_rows(event, physical_id):
             if not row.is_deleted and stack.keeps(name):
                 return "handed over" if stack is event.stack else "declared elsewhere"
@@ -310,10 +310,15 @@ class RegistrationOracle:
         registered = run.asked("RegisterToWorkMail")
         if not registered:
             return {NEVER_CREATED}
-        email = self._organization.entities[registered[-1]].registration.email or ""
+        entity = self._organization.entities[registered[-1]]
+        email = entity.registration.email or ""
         # Enabled with another address meanwhile: not by this Create.
-        is_other = email.casefold() != run.event.declared.email.casefold()
-        return {f"{ORGANIZATION_ID}/{registered[-1]}", *([NEVER_CREATED] if is_other else [])}
+        if entity.state != "ENABLED" or email.casefold() == run.event.declared.email.casefold():
+            return {_physical_id(entity)}
+        is_shown = not run.faults.calls and found(entity, self._time.now).is_settled
+        if is_shown and run.event.declared.aliases is None:
+            return {NEVER_CREATED}
+        return {NEVER_CREATED, _physical_id(entity)}
 
     def _check_convergence(self, run: Run) -> None:
         event = run.event

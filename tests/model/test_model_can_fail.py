@@ -17,6 +17,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model import sequences
 from tests.model.deployments import Deployments
 from tests.model.entity_deployments import EntityDeployments
 from tests.model.entity_oracle import EntityLost
@@ -27,7 +28,7 @@ from workmail_provider.cloudformation import ownership
 from workmail_provider.cloudformation.continuation import Continuation
 from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
-from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
 from workmail_provider.resources import declarations, entity, export, membership, registration
 from workmail_provider.resources.entity import EntityResource
@@ -65,10 +66,10 @@ class WithoutExports(Deployments):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken rule, the machine that finds it, and the violation that it finds."""
+    """A broken rule, the steps that find it, at random or in sequence, and what they find."""
 
     broken: Break
-    machine: type[Deployments]
+    steps: type[Deployments] | sequences.Sequence
     violation: type[AssertionError]
 
 
@@ -76,10 +77,10 @@ MUTANTS: list[Mutant] = []
 
 
 def found_by(
-    machine: type[Deployments], violation: type[AssertionError] = AssertionError
+    steps: type[Deployments] | sequences.Sequence, violation: type[AssertionError] = AssertionError
 ) -> Callable[[Break], Break]:
     def add(broken: Break) -> Break:
-        MUTANTS.append(Mutant(broken, machine, violation))
+        MUTANTS.append(Mutant(broken, steps, violation))
         return broken
 
     return add
@@ -117,7 +118,7 @@ def other_stacks_are_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "announced_stacks", lambda *_: [])
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.another_stack_declares_it_in_the_middle_of_a_delete, MailboxLost)
 def other_stacks_in_progress_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "may_become_declaration", lambda *_: False)
 
@@ -127,9 +128,38 @@ def a_stack_that_no_longer_exists_fails_the_delete(patch: pytest.MonkeyPatch) ->
     patch.setattr(Stack, "resources_if_exists", Stack.resources)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_failed_creation_is_deleted, MailboxLost)
 def a_failed_creation_counts_as_complete(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "creation_completed", lambda _: True)
+
+
+@found_by(sequences.a_replaced_entity_is_declared_again, MailboxLost)
+def what_is_declared_again_is_disabled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "is_declared_again", lambda *_: False)
+
+
+@found_by(sequences.a_delete_of_a_forgotten_stack_comes_late, MailboxLost)
+def a_forgotten_stack_takes_part(patch: pytest.MonkeyPatch) -> None:
+    is_over = StackOperation.is_over
+    patch.setattr(
+        StackOperation,
+        "is_over",
+        property(lambda self: self.status != "DELETE_FAILED" and is_over.__get__(self)),
+    )
+
+
+@found_by(sequences.a_create_finds_another_address_late)
+def a_create_has_the_id_of_another_address(patch: pytest.MonkeyPatch) -> None:
+    create = RegistrationResource.create
+
+    def keep_id(self: RegistrationResource, invocation: Invocation) -> Outcome:
+        def set_other(physical_id: str) -> None:
+            if physical_id != NEVER_CREATED:
+                invocation.set_physical_id(physical_id)
+
+        return create(self, replace(invocation, set_physical_id=set_other))
+
+    patch.setattr(RegistrationResource, "create", keep_id)
 
 
 @found_by(WithoutExports)
@@ -137,7 +167,7 @@ def a_create_changes_the_address(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, rolls_back=True)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.what_was_disabled_outside_stays_disabled)
 def every_update_enables(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "update", old_properties={})
 
@@ -297,6 +327,11 @@ def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(export, name, _with_enabled_date(choose, never))
 
 
+@found_by(sequences.a_mailbox_is_enabled_again_during_its_export, MailLost)
+def an_export_before_the_last_use_is_its_own(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(registration, "is_outdated", lambda *_: False)
+
+
 @found_by(Deployments, MailboxLost)
 def the_stack_is_not_read_again_after_an_export(patch: pytest.MonkeyPatch) -> None:
     exported: list[Invocation] = []
@@ -382,7 +417,7 @@ def deleted_late(patch: pytest.MonkeyPatch) -> None:
     _ignore_reason(patch, "the stack is")
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.another_stack_declares_a_user, EntityLost)
 def deleted_though_declared_elsewhere(patch: pytest.MonkeyPatch) -> None:
     _ignore_reason(patch, "declared by")
 
@@ -419,7 +454,7 @@ def an_update_contains_the_password(patch: pytest.MonkeyPatch) -> None:
 # Members, passwords and aliases.
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_member_is_removed)
 def no_member_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityDirectory, "disassociate", lambda *_: None)
 
@@ -445,9 +480,11 @@ def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, MembershipResource, "create", request_type="Update")
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_found_that_is_not_declared)
 def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
-    _change_request(patch, RegistrationResource, "create", request_type="Update")
+    own = f"{ORGANIZATION_ID}/00000002-1234-1234-1234-123456789012"
+    patch.setattr(RegistrationResource, "create", RegistrationResource.update)
+    _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
 
 @found_by(EntityDeployments)
@@ -501,17 +538,18 @@ def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.broken.__name__)
 def test_a_broken_rule_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
     mutant.broken(monkeypatch)
+    random_steps = settings(
+        settings.get_profile("model"),
+        max_examples=_EXAMPLES,
+        stateful_step_count=30,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     with pytest.raises(mutant.violation):
-        run_state_machine_as_test(
-            mutant.machine,
-            settings=settings(
-                settings.get_profile("model"),
-                max_examples=_EXAMPLES,
-                stateful_step_count=30,
-                phases=[Phase.generate],
-                report_multiple_bugs=False,
-            ),
-        )
+        if isinstance(mutant.steps, sequences.Sequence):
+            mutant.steps.play()
+        else:
+            run_state_machine_as_test(mutant.steps, settings=random_steps)
 
 
 # What several mutants do.
