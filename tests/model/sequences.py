@@ -157,6 +157,12 @@ def a_replaced_entity_is_declared_again(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice"))
 
 
+@sequence("retained, rolled back")
+def a_root_rolls_back_a_new_nested_stack(play: Scripted) -> None:
+    play.enable("bob")
+    play.deployed("Mail", Plan(fails_at=2), Inner_A=registration("bob"), A=registration("alice"))
+
+
 @sequence("cancelled")
 def a_create_is_cancelled(play: Scripted) -> None:
     play.declare("Other", A=registration("bob"))

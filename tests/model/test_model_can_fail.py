@@ -99,7 +99,7 @@ def no_rollback(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_rolled_back", lambda *_: False)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_root_rolls_back_a_new_nested_stack, MailboxLost)
 def the_root_stack_is_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         ownership,
