@@ -9,7 +9,6 @@ from tests.model.cloudformation import Event
 from tests.model.function import Run, Time, found
 
 _DAY = 24 * 3600.0
-_AT_A_TIME = 10
 # Before CloudFormation gives up, in seconds: an invocation that begins later may find that it must
 # not go on. So much is kept for a request that had waited, and for what comes after the export.
 _LAST = 840.0
@@ -73,12 +72,12 @@ class ExportOracle:
             return True
         if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
             return True
-        all_jobs = self._exports.jobs
         since = event.sent_at - _DAY
-        jobs = [j for j in all_jobs if j.entity_id == entity.entity_id and j.start_time > since]
-        if not jobs:
-            return sum(job.state == "RUNNING" for job in all_jobs) >= _AT_A_TIME
-        return any(self._prevents(job, run) for job in jobs)
+        return any(
+            self._prevents(job, run)
+            for job in self._exports.jobs
+            if job.entity_id == entity.entity_id and job.start_time > since
+        )
 
     def _prevents(self, job: ExportJob, run: Run) -> bool:
         declared, event = run.event.declared.export, run.event

@@ -179,6 +179,11 @@ def a_delete_of_a_forgotten_stack_comes_late(play: Scripted) -> None:
     play.deliver_again(len(play.repeatable) - 1)
 
 
+@sequence("undone")
+def an_update_fails_after_it_has_enabled_another_entity(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("bob", aliases=("alice@example.com",)))
+
+
 # What happens outside.
 
 
@@ -207,20 +212,12 @@ def another_stack_declares_it_in_the_middle_of_a_delete(play: Scripted) -> None:
 # Exports.
 
 
-@sequence("continued", "continuation killed", "given up")
+@sequence("continuation killed", "given up")
 def a_continuation_is_killed(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice", export=EXPORTED))
     play.delete("Mail")
-    play.deliver(0, 1)
-    play.lose_continuation(0, ends_at=0)
-
-
-@sequence("continuation lost", "given up")
-def a_continuation_is_lost(play: Scripted) -> None:
-    play.deployed("Mail", A=registration("alice", export=EXPORTED))
-    play.delete("Mail")
-    play.deliver(0, 1)
-    play.lose_continuation(0, ends_at=None)
+    play.deliver(0, 2)
+    play.next_with(RunFaults(ends_at=0))
 
 
 @sequence("continued", "Delete failed")

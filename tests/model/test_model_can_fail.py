@@ -209,7 +209,7 @@ def deregistration_by_name(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@found_by(WithoutExports)
+@found_by(sequences.an_update_fails_after_it_has_enabled_another_entity)
 def no_undo(patch: pytest.MonkeyPatch) -> None:
     no_retry: Any = SimpleNamespace(call=lambda step: None)
     _change_invocation(patch, RegistrationResource, "update", last_retry=no_retry)
