@@ -194,6 +194,12 @@ def what_was_disabled_outside_stays_disabled(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice", adopt_existing=False))
 
 
+@sequence("refused")
+def what_is_enabled_elsewhere_is_refused(play: Scripted) -> None:
+    play.enable("bob")
+    play.deployed("Other", A=registration("bob", adopt_existing=False))
+
+
 @sequence("Create failed", behaviour=Behaviour(register_enabled_other_address_fails=True))
 def a_create_finds_another_address_late(play: Scripted) -> None:
     enabled = Interruption("change", ManualChange("bob", "enable", 2))
@@ -229,7 +235,53 @@ def a_mailbox_is_enabled_again_during_its_export(play: Scripted) -> None:
     play.enable("alice")
 
 
+@sequence("joined")
+def a_running_export_is_joined(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.change_by_hand(ManualChange("alice", "export", 0))
+    play.delete("Mail")
+
+
+@sequence("used again")
+def a_young_export_is_used_again(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.change_by_hand(ManualChange("alice", "export", 0))
+    play.pass_time(HOUR)
+    play.delete("Mail")
+
+
 # Entities, members and aliases.
+
+
+@sequence("refused an entity")
+def a_user_of_another_stack_is_refused(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice"), U=_DORA)
+    play.deployed("Other", U=replace(_DORA, adopt_existing=False))
+
+
+@sequence("entity retained, handed over")
+def the_construct_of_a_user_is_renamed(play: Scripted) -> None:
+    play.deployed("Other", U=_DORA)
+    play.deployed("Other", V=_DORA)
+
+
+@sequence("password reset")
+def a_password_is_reset(play: Scripted) -> None:
+    play.deployed("Other", U=_DORA)
+    play.deployed("Other", U=replace(_DORA, reset_password="time 1"))
+
+
+@sequence("a resource was changed in place")
+def a_resource_is_described(play: Scripted) -> None:
+    for description in ("Small", "Large"):
+        room = DeclaredEntity("blue-room", kind="RESOURCE", display_name=description)
+        play.deployed("Other", S=room)
+
+
+@sequence("CreateAlias", "DeleteAlias")
+def an_alias_is_removed(play: Scripted) -> None:
+    for aliases in (("alice.alias@example.com",), ()):
+        play.deployed("Mail", A=registration("alice", aliases=aliases))
 
 
 @sequence("entity retained, declared elsewhere")

@@ -236,7 +236,7 @@ def a_failed_create_has_no_id(patch: pytest.MonkeyPatch) -> None:
     _change_invocation(patch, RegistrationResource, "create", set_physical_id=lambda _: None)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.what_is_enabled_elsewhere_is_refused)
 def everything_is_adopted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_managed_elsewhere", lambda *_: False)
 
@@ -402,7 +402,7 @@ def enabled_entities_are_deleted(patch: pytest.MonkeyPatch) -> None:
 
 
 # Also where the Delete waits for the deregistration of an entity that it should retain.
-@found_by(EntityDeployments)
+@found_by(sequences.the_construct_of_a_user_is_renamed, EntityLost)
 def deleted_though_handed_over(patch: pytest.MonkeyPatch) -> None:
     _ignore_reason(patch, "handed over")
 
@@ -511,17 +511,17 @@ def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityResource, "update", reset)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_password_is_reset)
 def no_password_is_reset(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityDirectory, "reset_password", lambda *_: None)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_removed)
 def no_alias_is_added(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_add", lambda *_: [])
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_removed)
 def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_remove", lambda *_, **__: [])
 
