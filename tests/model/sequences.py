@@ -184,6 +184,14 @@ def an_update_fails_after_it_has_enabled_another_entity(play: Scripted) -> None:
     play.deployed("Mail", A=registration("bob", aliases=("alice@example.com",)))
 
 
+@sequence("Update failed")
+def an_update_fails_after_it_has_enabled_its_own_entity(play: Scripted) -> None:
+    play.enable("bob")
+    play.change_by_hand(ManualChange("alice", "disable", 0))
+    changed = replace(registration("alice"), email=addresses("alice")[2])
+    play.deployed("Mail", A=replace(changed, aliases=("bob@example.com",)))
+
+
 # What happens outside.
 
 
@@ -250,6 +258,29 @@ def a_young_export_is_used_again(play: Scripted) -> None:
     play.delete("Mail")
 
 
+@sequence("Delete failed")
+def an_old_export_exists(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.change_by_hand(ManualChange("alice", "export", 0))
+    play.pass_time(3 * HOUR)
+    play.delete("Mail")
+
+
+@sequence("retained, handed over")
+def a_construct_with_an_export_is_renamed(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.deployed("Mail", B=registration("alice", export=EXPORTED))
+
+
+@sequence("continued", "retained, declared elsewhere")
+def another_stack_declares_it_during_its_export(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.delete("Mail")
+    play.deliver(0, 1)
+    play.declare("Other", A=registration("alice"))
+    play.deliver(1, 1)
+
+
 # Entities, members and aliases.
 
 
@@ -268,7 +299,8 @@ def the_construct_of_a_user_is_renamed(play: Scripted) -> None:
 @sequence("password reset")
 def a_password_is_reset(play: Scripted) -> None:
     play.deployed("Other", U=_DORA)
-    play.deployed("Other", U=replace(_DORA, reset_password="time 1"))
+    for name in ("Dora", "Dora D."):
+        play.deployed("Other", U=replace(_DORA, display_name=name, reset_password="time 1"))
 
 
 @sequence("a resource was changed in place")

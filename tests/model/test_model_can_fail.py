@@ -6,11 +6,10 @@ A mutant patches public names only: rules where they are used, and methods of pu
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -18,7 +17,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model import sequences
-from tests.model.deployments import Deployments
+from tests.model.deployments import ARCHIVE, Deployments
 from tests.model.entity_deployments import EntityDeployments
 from tests.model.entity_oracle import EntityLost
 from tests.model.function import PASSWORD
@@ -30,19 +29,16 @@ from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
-from workmail_provider.resources import declarations, entity, export, membership, registration
+from workmail_provider.resources import entity, export, membership, registration
 from workmail_provider.resources.entity import EntityResource
-from workmail_provider.resources.export import ExportBeforeRemoval
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
 from workmail_provider.rules import registration as registration_rules
 from workmail_provider.rules.aliases import to_remove
-from workmail_provider.rules.entities import Entity, EntityState
+from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.exports import (
-    ExportDestination,
     ExportJob,
     ExportState,
-    to_join,
     young_enough,
 )
 from workmail_provider.rules.kinds import EntityKind, EntityType
@@ -50,7 +46,7 @@ from workmail_provider.rules.ownership import StackOperation, is_rolled_back
 from workmail_provider.rules.physical_ids import RegistrationId
 from workmail_provider.workmail.entities import EntityDirectory
 from workmail_provider.workmail.exports import ExportJobs
-from workmail_provider.workmail.organization import EntityNotFound, Organization
+from workmail_provider.workmail.organization import Organization
 
 # Some are found in the first dozens, some in the first thousand.
 _EXAMPLES = 5000
@@ -215,20 +211,9 @@ def no_undo(patch: pytest.MonkeyPatch) -> None:
     _change_invocation(patch, RegistrationResource, "update", last_retry=no_retry)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.an_update_fails_after_it_has_enabled_its_own_entity, MailboxLost)
 def an_undo_disables_the_own_entity(patch: pytest.MonkeyPatch) -> None:
-    update = RegistrationResource.update
-
-    def update_or_deregister(self: RegistrationResource, invocation: Invocation) -> Outcome:
-        try:
-            return update(self, invocation)
-        except Exception:
-            with suppress(EntityNotFound):
-                organization, found = _find_own(invocation)
-                organization.deregister(found)
-            raise
-
-    patch.setattr(RegistrationResource, "update", update_or_deregister)
+    _change_request(patch, RegistrationResource, "update", physical_resource_id=None)
 
 
 @found_by(WithoutExports)
@@ -259,51 +244,26 @@ def a_failed_export_is_complete(patch: pytest.MonkeyPatch) -> None:
     _complete_exports(patch, ExportState.FAILED, ExportState.CANCELLED)
 
 
-@found_by(Deployments, MailLost)
+@found_by(sequences.an_old_export_exists, MailLost)
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
-    def of_any_age(
-        jobs: list[ExportJob], found: Entity, destination: ExportDestination, now: datetime
-    ) -> ExportJob | None:
-        return young_enough(jobs, found, replace(destination, maximum_age=timedelta(days=7)), now)
-
-    patch.setattr(export, "young_enough", of_any_age)
+    week = timedelta(days=7)
+    patch.setattr(
+        export,
+        "young_enough",
+        lambda jobs, found, there, now: young_enough(
+            jobs, found, replace(there, maximum_age=week), now
+        ),
+    )
 
 
 @found_by(Deployments, MailLost)
 def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
-    def of_any_bucket(jobs: list[ExportJob], destination: ExportDestination) -> list[ExportJob]:
-        return [replace(job, bucket=destination.bucket) for job in jobs]
-
-    patch.setattr(
-        export,
-        "to_join",
-        lambda jobs, found, there, text: to_join(of_any_bucket(jobs, there), found, there, text),
-    )
-    patch.setattr(
-        export,
-        "young_enough",
-        lambda jobs, found, there, now: young_enough(of_any_bucket(jobs, there), found, there, now),
-    )
+    _change_jobs(patch, bucket=ARCHIVE)
 
 
-@found_by(Deployments)
+@found_by(sequences.a_construct_with_an_export_is_renamed)
 def what_is_retained_is_exported(patch: pytest.MonkeyPatch) -> None:
-    delete = RegistrationResource.delete
-
-    def export_and_delete(self: RegistrationResource, invocation: Invocation) -> Outcome:
-        destination = declarations.export_destination(invocation.request.properties)
-        is_one = RegistrationId.parse(invocation.request.physical_resource_id)
-        with suppress(EntityNotFound):
-            if destination and is_one:
-                organization, found = _find_own(invocation)
-                if found.state is EntityState.ENABLED and found.entity_type is EntityType.USER:
-                    now = invocation.utc_now()
-                    ExportBeforeRemoval(
-                        invocation, organization, destination, found, began_at=now
-                    ).run()
-        return delete(self, invocation)
-
-    patch.setattr(RegistrationResource, "delete", export_and_delete)
+    _ignore_reasons(patch, registration, lambda invocation, _: not invocation.remembered)
 
 
 @found_by(Deployments)
@@ -322,9 +282,7 @@ def what_a_failed_operation_enabled_is_exported(patch: pytest.MonkeyPatch) -> No
 
 @found_by(Deployments, MailLost)
 def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
-    never = datetime.min.replace(tzinfo=UTC)
-    for name, choose in (("to_join", to_join), ("young_enough", young_enough)):
-        patch.setattr(export, name, _with_enabled_date(choose, never))
+    _change_jobs(patch, started_at=datetime(9000, 1, 1, tzinfo=UTC))
 
 
 @found_by(sequences.a_mailbox_is_enabled_again_during_its_export, MailLost)
@@ -332,30 +290,9 @@ def an_export_before_the_last_use_is_its_own(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "is_outdated", lambda *_: False)
 
 
-@found_by(Deployments, MailboxLost)
+@found_by(sequences.another_stack_declares_it_during_its_export, MailboxLost)
 def the_stack_is_not_read_again_after_an_export(patch: pytest.MonkeyPatch) -> None:
-    exported: list[Invocation] = []
-
-    class RememberedExport(ExportBeforeRemoval):
-        def __init__(self, invocation: Invocation, *given: Any, **named: Any) -> None:
-            super().__init__(invocation, *given, **named)
-            self.invocation = invocation
-
-        def run(self) -> ExportJob:
-            job = super().run()
-            exported.append(self.invocation)
-            return job
-
-    class UnreadOwnership(Ownership):
-        def __init__(self, invocation: Invocation, *given: Any) -> None:
-            super().__init__(invocation, *given)
-            self.invocation = invocation
-
-        def reason_to_retain(self) -> str | None:
-            return None if self.invocation in exported else super().reason_to_retain()
-
-    patch.setattr(registration, "ExportBeforeRemoval", RememberedExport)
-    patch.setattr(registration, "Ownership", UnreadOwnership)
+    _ignore_reasons(patch, registration, lambda invocation, _: bool(invocation.remembered))
 
 
 @found_by(Deployments)
@@ -404,22 +341,22 @@ def enabled_entities_are_deleted(patch: pytest.MonkeyPatch) -> None:
 # Also where the Delete waits for the deregistration of an entity that it should retain.
 @found_by(sequences.the_construct_of_a_user_is_renamed, EntityLost)
 def deleted_though_handed_over(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "handed over")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("handed over"))
 
 
 @found_by(EntityDeployments)
 def deleted_in_a_rollback(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "it existed before")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("it existed before"))
 
 
 @found_by(EntityDeployments)
 def deleted_late(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "the stack is")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("the stack is"))
 
 
 @found_by(sequences.another_stack_declares_a_user, EntityLost)
 def deleted_though_declared_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "declared by")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("declared by"))
 
 
 @found_by(EntityDeployments)
@@ -497,18 +434,9 @@ def rollbacks_remove(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False, rolls_back=False)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_password_is_reset)
 def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
-    update = EntityResource.update
-
-    def reset(self: EntityResource, invocation: Invocation) -> Outcome:
-        request = invocation.request
-        if "PasswordSecretArn" in request.properties:
-            wanted = {**request.properties, "ResetPassword": "again"}
-            request = replace(request, properties=wanted, old_properties={})
-        return update(self, replace(invocation, request=request))
-
-    patch.setattr(EntityResource, "update", reset)
+    _change_request(patch, EntityResource, "update", old_properties={})
 
 
 @found_by(sequences.a_password_is_reset)
@@ -576,17 +504,14 @@ def _change_request(
     patch.setattr(resource, operation, change)
 
 
-def _with_enabled_date(choose: Callable[..., ExportJob | None], at: datetime) -> Any:
-    return lambda jobs, found, *others: choose(jobs, replace(found, enabled_date=at), *others)
-
-
-def _find_own(invocation: Invocation) -> tuple[Organization, Entity]:
-    """The entity that the event's physical id names."""
-    own = RegistrationId.parse(invocation.request.physical_resource_id)
-    assert own
-    client = invocation.clients("workmail", None)
-    organization = Organization(client, own.organization_id, invocation.retry)
-    return organization, organization.find(own.entity_id)
+def _change_jobs(patch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """In the list of jobs."""
+    of_last_week = ExportJobs.of_last_week
+    patch.setattr(
+        ExportJobs,
+        "of_last_week",
+        lambda self: [replace(job, **changes) for job in of_last_week(self)],
+    )
 
 
 def _complete_exports(patch: pytest.MonkeyPatch, *states: ExportState) -> None:
@@ -599,15 +524,21 @@ def _complete_exports(patch: pytest.MonkeyPatch, *states: ExportState) -> None:
     patch.setattr(ExportJobs, "find", find_complete)
 
 
-def _ignore_reason(patch: pytest.MonkeyPatch, begins: str) -> None:
-    """Of the reasons to retain an entity, ignores those that begin so."""
+def _ignore_reasons(
+    patch: pytest.MonkeyPatch, resource: ModuleType, ignores: Callable[[Invocation, str], bool]
+) -> None:
+    """Ignores some of the reasons to retain an entity."""
 
     class IgnoringOwnership(Ownership):
+        def __init__(self, invocation: Invocation, *given: Any) -> None:
+            super().__init__(invocation, *given)
+            self.invocation = invocation
+
         def reason_to_retain(self) -> str | None:
             reason = super().reason_to_retain()
-            return None if reason and reason.startswith(begins) else reason
+            return None if reason and ignores(self.invocation, reason) else reason
 
-    patch.setattr(entity, "Ownership", IgnoringOwnership)
+    patch.setattr(resource, "Ownership", IgnoringOwnership)
 
 
 def _change_operations(patch: pytest.MonkeyPatch, **changed: bool) -> None:
