@@ -367,6 +367,12 @@ def a_member_is_found_that_is_not_declared(play: Scripted) -> None:
     play.deployed("Other", Y=_SALES, YMembers=listed)
 
 
+@sequence("CreateAlias")
+def an_alias_from_outside_is_kept(play: Scripted) -> None:
+    play.change_by_hand(ManualChange("alice", "alias", 0))
+    play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
+
+
 @sequence("Create failed")
 def an_alias_is_found_that_is_not_declared(play: Scripted) -> None:
     play.enable("bob")

@@ -414,12 +414,13 @@ def members_are_removed_with_their_declaration(patch: pytest.MonkeyPatch) -> Non
 
 @found_by(sequences.a_member_is_found_that_is_not_declared)
 def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
-    _change_request(patch, MembershipResource, "create", request_type="Update")
+    own = f"{ORGANIZATION_ID}/group/{_id(5)}/members"
+    _change_request(patch, MembershipResource, "create", physical_resource_id=own)
 
 
 @found_by(sequences.an_alias_is_found_that_is_not_declared)
 def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
-    own = f"{ORGANIZATION_ID}/00000002-1234-1234-1234-123456789012"
+    own = f"{ORGANIZATION_ID}/{_id(2)}"
     patch.setattr(RegistrationResource, "create", RegistrationResource.update)
     _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
@@ -454,7 +455,7 @@ def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_remove", lambda *_, **__: [])
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_from_outside_is_kept)
 def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         registration,
@@ -481,6 +482,11 @@ def test_a_broken_rule_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant)
 
 
 # What several mutants do.
+
+
+def _id(number: int) -> str:
+    """Of the entity that the machine has made so."""
+    return f"{number:08d}-1234-1234-1234-123456789012"
 
 
 def _change_invocation(
