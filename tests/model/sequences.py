@@ -83,8 +83,8 @@ class Scripted(EntityDeployments):
         """Begins to delete a stack."""
         self.operate(self.current[name], "delete", StackTemplate({}), Plan())
 
-    def enable(self, name: str, *, address: int = 0) -> None:
-        self.change_by_hand(ManualChange(name, "enable", address))
+    def enable(self, name: str) -> None:
+        self.change_by_hand(ManualChange(name, "enable", 0))
         self.pass_time(MINUTE)
 
     def next_with(self, faults: RunFaults, interruption: Interruption | None = None) -> None:
