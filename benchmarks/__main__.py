@@ -6,53 +6,43 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 
-from benchmarks import machine
+from benchmarks import function, report, stacks, synth, throttling, waiting
 from benchmarks.installed import FOLDER, install
-from benchmarks.sections import FULL, QUICK, SECTIONS
 from local_aws.cdk_cli import cli_environment
 
-_DOCUMENT = FOLDER.parent / "docs" / "benchmarks.md"
-_FINDINGS = FOLDER / "findings.md"
+SECTIONS: Mapping[str, Callable[[bool], str]] = {
+    "function": function.section,
+    "waiting": waiting.section,
+    "stacks": stacks.section,
+    "throttling": throttling.section,
+    "synth": synth.section,
+}
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less of everything, only printed")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; only prints the result")
     parser.add_argument(
-        "--only", action="append", choices=SECTIONS, help="only this section, only printed"
+        "--only", action="append", choices=SECTIONS, help="one section; only prints the result"
     )
-    parsed = parser.parse_args(arguments)
-    os.environ["PATH"] = cli_environment(os.environ)["PATH"]
+    options = parser.parse_args(arguments)
+    os.environ.update(cli_environment(os.environ))
     install()
-    about = _about(arguments)
-    effort = QUICK if parsed.quick else FULL
-    began = time.monotonic()
-    parts = []
-    for name in parsed.only or SECTIONS:
-        _tell(name)
-        parts.append(SECTIONS[name](effort, _tell))
-    minutes = (time.monotonic() - began) / 60
-    document = "\n\n".join((about, *parts, f"The whole run took {minutes:.0f} minutes."))
-    if parsed.quick or parsed.only:
-        print(document)
+    parts = [
+        "# Benchmarks",
+        f"`make bench` writes this page. {report.origin()}",
+        (FOLDER / "summary.md").read_text().strip(),
+    ]
+    for name in options.only or SECTIONS:
+        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+        parts.append(SECTIONS[name](options.quick))
+    page = "\n\n".join(parts)
+    if options.quick or options.only:
+        print(page)
     else:
-        _DOCUMENT.write_text(f"{document}\n\n{_FINDINGS.read_text()}")
-
-
-def _about(options: list[str]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
-    command = " ".join(("python -m benchmarks", *options))
-    return (
-        "# Benchmarks\n\n"
-        f"Written by `make bench` (`{command}`); what is found here is told at the end.\n\n"
-        f"- Machine: {machine.description()}\n"
-        f"- Versions: {versions}"
-    )
-
-
-def _tell(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+        (FOLDER.parent / "docs" / "benchmarks.md").write_text(f"{page}\n")
 
 
 if __name__ == "__main__":

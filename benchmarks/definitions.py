@@ -1,4 +1,4 @@
-"""What is deployed: the same roster of registrations, ours and made with each peer."""
+"""Stacks with the same registrations, declared with this library and with each peer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import custom_resources as cr
 
+from benchmarks.installed import NODE_MODULES
 from cdk_workmail import WorkMailRegistration
 
-# CloudFormation takes 500 resources a stack, and each AwsCustomResource is two with its policy.
+# A stack has 500 resources at most, and each AwsCustomResource with a policy is two.
 _MOST_POLICIES = 200
-_RESOURCE_TYPE = "Custom::Mailbox"
 _ACTIONS = [
     "workmail:RegisterToWorkMail",
     "workmail:UpdatePrimaryEmailAddress",
@@ -41,7 +41,7 @@ class Roster:
 Define = Callable[[Stack, Roster, Path], None]
 
 
-def ours(stack: Stack, roster: Roster, asset: Path) -> None:
+def cdk_workmail(stack: Stack, roster: Roster, asset: Path) -> None:
     for construct_id, entity_id, email in roster.members():
         WorkMailRegistration(
             stack,
@@ -53,7 +53,7 @@ def ours(stack: Stack, roster: Roster, asset: Path) -> None:
 
 
 def aws_custom_resource(stack: Stack, roster: Roster, asset: Path) -> None:
-    """With a policy of its own for each, or with one role for all where the policies are too many.
+    """With a policy for each, or with one role for all where the policies are too many.
 
     https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources.AwsCustomResource.html
     """
@@ -62,86 +62,60 @@ def aws_custom_resource(stack: Stack, roster: Roster, asset: Path) -> None:
         resources=cr.AwsCustomResourcePolicy.ANY_RESOURCE
     )
     if roster.size > _MOST_POLICIES:
-        policy, role = (
-            None,
-            iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")),
-        )
+        policy = None
+        role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         role.add_to_policy(iam.PolicyStatement(actions=_ACTIONS, resources=["*"]))
     for construct_id, entity_id, email in roster.members():
         identity = {"OrganizationId": roster.organization_id, "EntityId": entity_id}
-        physical_id = cr.PhysicalResourceId.of(f"{roster.organization_id}/{entity_id}")
+
+        def call(action: str, identity: dict[str, str] = identity, **more: str) -> cr.AwsSdkCall:
+            return cr.AwsSdkCall(
+                service="WorkMail",
+                action=action,
+                parameters=identity | more,
+                physical_resource_id=cr.PhysicalResourceId.of("/".join(identity.values())),
+            )
+
         cr.AwsCustomResource(
             stack,
             construct_id,
             install_latest_aws_sdk=False,
-            resource_type=_RESOURCE_TYPE,
-            on_create=_sdk_call("registerToWorkMail", identity | {"Email": email}, physical_id),
-            on_update=_sdk_call(
-                "updatePrimaryEmailAddress", identity | {"Email": email}, physical_id
-            ),
-            on_delete=_sdk_call("deregisterFromWorkMail", identity),
+            resource_type="Custom::Mailbox",
+            on_create=call("registerToWorkMail", Email=email),
+            on_update=call("updatePrimaryEmailAddress", Email=email),
+            on_delete=call("deregisterFromWorkMail"),
             policy=policy,
             role=role,
         )
+    # MiniStack's Node has no AWS SDK, which Lambda's brings.
+    for construct in stack.node.find_all():
+        if isinstance(construct, lambda_.CfnFunction):
+            construct.add_property_override("Environment.Variables.NODE_PATH", str(NODE_MODULES))
 
 
 def provider(stack: Stack, roster: Roster, asset: Path) -> None:
     """https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources-readme.html"""
-    made = cr.Provider(
-        stack, "Provider", on_event_handler=_function(stack, "OnEvent", "provider.on_event", asset)
-    )
-    _custom_resources(stack, roster, made.service_token)
+    _provider(stack, roster, asset, waits=False)
 
 
-def provider_with_is_complete(stack: Stack, roster: Roster, asset: Path) -> None:
-    made = cr.Provider(
+def provider_that_waits(stack: Stack, roster: Roster, asset: Path) -> None:
+    _provider(stack, roster, asset, waits=True)
+
+
+def crhelper(stack: Stack, roster: Roster, asset: Path) -> None:
+    function = _function(stack, "Function", "with_crhelper.handler", asset)
+    _custom_resources(stack, roster, function.function_arn)
+
+
+def _provider(stack: Stack, roster: Roster, asset: Path, *, waits: bool) -> None:
+    is_complete = _function(stack, "IsComplete", "provider.is_complete", asset) if waits else None
+    framework = cr.Provider(
         stack,
         "Provider",
         on_event_handler=_function(stack, "OnEvent", "provider.on_event", asset),
-        is_complete_handler=_function(stack, "IsComplete", "provider.is_complete", asset),
+        is_complete_handler=is_complete,
     )
-    _custom_resources(stack, roster, made.service_token)
-
-
-def crhelper_default(stack: Stack, roster: Roster, asset: Path) -> None:
-    _plain(stack, roster, "crhelper_default.handler", asset)
-
-
-def crhelper_no_sleep(stack: Stack, roster: Roster, asset: Path) -> None:
-    _plain(stack, roster, "crhelper_no_sleep.handler", asset)
-
-
-def cfn_handler(stack: Stack, roster: Roster, asset: Path) -> None:
-    _plain(stack, roster, "modern.handler", asset)
-
-
-def bare(stack: Stack, roster: Roster, asset: Path) -> None:
-    """One function of the same code, and CustomResources with the properties of ours."""
-    function = lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        handler="workmail_provider.handler.handler",
-        code=lambda_.Code.from_asset(str(asset)),
-    )
-    for construct_id, entity_id, email in roster.members():
-        CustomResource(
-            stack,
-            construct_id,
-            service_token=function.function_arn,
-            service_timeout=Duration.seconds(630),
-            resource_type="Custom::WorkMailRegistration",
-            properties={
-                "OrganizationId": roster.organization_id,
-                "EntityId": entity_id,
-                "Email": email,
-                "AdoptExisting": True,
-            },
-        )
-
-
-def _plain(stack: Stack, roster: Roster, handler: str, asset: Path) -> None:
-    _custom_resources(stack, roster, _function(stack, "Function", handler, asset).function_arn)
+    _custom_resources(stack, roster, framework.service_token)
 
 
 def _function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lambda_.Function:
@@ -149,7 +123,7 @@ def _function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lam
         stack,
         construct_id,
         runtime=lambda_.Runtime.PYTHON_3_14,
-        handler=f"benchmarks.functions.{handler}",
+        handler=f"benchmarks.peers.{handler}",
         code=lambda_.Code.from_asset(str(asset)),
         timeout=Duration.minutes(5),
         memory_size=256,
@@ -164,7 +138,7 @@ def _custom_resources(stack: Stack, roster: Roster, service_token: str) -> None:
             stack,
             construct_id,
             service_token=service_token,
-            resource_type=_RESOURCE_TYPE,
+            resource_type="Custom::Mailbox",
             removal_policy=RemovalPolicy.DESTROY,
             properties={
                 "OrganizationId": roster.organization_id,
@@ -172,14 +146,3 @@ def _custom_resources(stack: Stack, roster: Roster, service_token: str) -> None:
                 "Email": email,
             },
         )
-
-
-def _sdk_call(
-    action: str, parameters: dict[str, str], physical_id: cr.PhysicalResourceId | None = None
-) -> cr.AwsSdkCall:
-    return cr.AwsSdkCall(
-        service="WorkMail",
-        action=action,
-        parameters=parameters,
-        physical_resource_id=physical_id,
-    )

@@ -1,157 +1,141 @@
-"""Whole stacks on the embedded AWS: deploy, deploy again unchanged, change every address, destroy.
-
-The embedded CloudFormation runs custom resources one after the other, where AWS runs them in
-parallel: the sums here are the work, not what a deployment takes on AWS.
-"""
+"""Whole stacks on the embedded AWS: deploy, change every address, destroy."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import make_archive
+from statistics import median
 
-from benchmarks import definitions
+from aws_cdk import App, Stack
+
+from benchmarks import definitions, report
 from benchmarks.definitions import Define, Roster
-from benchmarks.deployment import Deployment, LocalAwsWithNode
-from benchmarks.installed import FOLDER, assemble_peers
-from benchmarks.samples import Samples, interleaved
-from local_aws import LocalAws
-from local_aws.cdk_cli import cli_environment
+from benchmarks.installed import FOLDER, assemble
+from local_aws import ACCOUNT_ID, LocalAws
 from local_aws.workmail import Organization
 
-OPERATIONS = ("deploy", "no-op", "change", "destroy")
+OPERATIONS = ("deploy", "change", "destroy")
 PEERS: Mapping[str, Define] = {
-    "ours": definitions.ours,
+    "cdk-workmail": definitions.cdk_workmail,
     "AwsCustomResource": definitions.aws_custom_resource,
     "Provider": definitions.provider,
-    "Provider, is_complete": definitions.provider_with_is_complete,
-    "crhelper, no sleep": definitions.crhelper_no_sleep,
-    "cfn-handler": definitions.cfn_handler,
+    "Provider, is_complete": definitions.provider_that_waits,
+    "crhelper, no sleep": definitions.crhelper,
 }
-
-
-@dataclass(frozen=True)
-class Size:
-    """So many registrations, so many seconds for each WorkMail call, measured so many times."""
-
-    registrations: int
-    call_seconds: float
-    rounds: int
-
-
+# Registrations, seconds of each WorkMail call, rounds.
+_SIZES = ((1, 0.0, 3), (50, 0.0, 3), (450, 0.0, 1), (50, 0.05, 1))
+_QUICK_SIZES = ((1, 0.0, 1), (5, 0.05, 1))
+_POLL = {"Delay": 0.01, "MaxAttempts": 60_000}
 Times = dict[str, float]
-Measured = Mapping[Size, Mapping[str, Mapping[str, Samples]]]
 
 
-def measure(sizes: list[Size], tell: Callable[[str], None]) -> Measured:
-    """Seconds by size, peer and operation."""
-    results: dict[Size, dict[str, dict[str, Samples]]] = {}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LocalAwsWithNode() as local_aws,
-    ):
+def section(quick: bool) -> str:
+    parts = []
+    with tempfile.TemporaryDirectory() as folder, LocalAws() as local_aws:
         local_aws.bootstrap()
-        asset = assemble_peers(Path(folder))
-        for size in sizes:
-            tell(f"stacks of {size.registrations}, {size.call_seconds * 1000:.0f} ms a call")
-            runs = interleaved(
-                size.rounds,
+        asset = assemble(Path(folder))
+        for registrations, call_seconds, rounds in _QUICK_SIZES if quick else _SIZES:
+            measured = report.interleaved(
+                rounds,
                 {
-                    peer: partial(run, local_aws, define, size, asset)
+                    peer: partial(run, local_aws, define, registrations, call_seconds, asset)
                     for peer, define in PEERS.items()
                 },
             )
-            results[size] = {
-                peer: {
-                    operation: Samples([times[operation] for times in measured])
-                    for operation in OPERATIONS
-                }
-                for peer, measured in runs.items()
-            }
-    return results
+            rows = [
+                [peer, *(f"{median(run[name] for run in runs):.2f}" for name in OPERATIONS)]
+                for peer, runs in measured.items()
+            ]
+            often = f"medians of {rounds} rounds" if rounds > 1 else "one round"
+            parts.append(
+                f"**Registrations: {registrations}; each WorkMail call: "
+                f"{call_seconds * 1000:.0f} ms** ({often})"
+            )
+            parts.append(report.table(("", *OPERATIONS), rows))
+    return report.section(
+        "Stacks",
+        "Seconds from the API call until CloudFormation has finished, without synth. The embedded "
+        "CloudFormation runs custom resources one after the other, AWS runs them in parallel: "
+        "these are sums of work, not the duration of a deployment on AWS. After each operation "
+        "the entities are checked.",
+        *parts,
+    )
 
 
-def extrapolated(
-    measured: Measured, large: int, small: int, call_seconds: float
-) -> dict[str, Times]:
-    """Times of `large` stacks with slow calls, from fast ones and what slow calls add to `small`.
-
-    The calls of a stack are made one after the other here, so their times add up.
-    """
-    found = {(size.registrations, size.call_seconds): by_peer for size, by_peer in measured.items()}
-    fast, slow = found[small, 0.0], found[small, call_seconds]
-    return {
-        peer: {
-            name: times[name].median
-            + large / small * (slow[peer][name].median - fast[peer][name].median)
-            for name in OPERATIONS
-        }
-        for peer, times in found[large, 0.0].items()
-    }
-
-
-def measure_default_crhelper(registrations: int) -> Times:
-    """On an embedded AWS of its own."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LocalAwsWithNode() as local_aws,
-    ):
-        local_aws.bootstrap()
-        asset = assemble_peers(Path(folder))
-        size = Size(registrations, call_seconds=0.0, rounds=1)
-        return run(local_aws, definitions.crhelper_default, size, asset)
-
-
-def run(local_aws: LocalAws, define: Define, size: Size, asset: Path) -> Times:
-    """One life of a stack, in seconds by operation."""
+def run(
+    local_aws: LocalAws, define: Define, registrations: int, call_seconds: float, asset: Path
+) -> Times:
+    """One stack from deploy to destroy, in seconds by operation."""
     organization = local_aws.workmail.add_organization(
         f"o{uuid.uuid4().hex[:12]}", domain="example.com"
     )
-    for index in range(size.registrations):
+    for index in range(registrations):
         organization.add_user(f"user{index}")
-    roster = Roster(organization.organization_id, size.registrations)
-    changed = Roster(organization.organization_id, size.registrations, prefix="new")
-    deployment = Deployment(local_aws, f"Mail{uuid.uuid4().hex[:12]}")
-    local_aws.workmail.faults.latency = size.call_seconds
+    before = Roster(organization.organization_id, registrations)
+    after = Roster(organization.organization_id, registrations, prefix="new")
+    cloudformation = local_aws.client("cloudformation")
+    name = f"Mail{uuid.uuid4().hex[:12]}"
+    stack = {"StackName": name, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+
+    def timed(waiter: str, operation: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        operation()
+        cloudformation.get_waiter(waiter).wait(StackName=name, WaiterConfig=_POLL)
+        return time.perf_counter() - began
+
+    local_aws.workmail.faults.latency = call_seconds
     try:
-        deployment.prepare(lambda stack: define(stack, roster, asset))
-        times = {"deploy": deployment.deploy(), "no-op": deployment.deploy_nothing()}
-        deployment.prepare(lambda stack: define(stack, changed, asset))
-        times["change"] = deployment.deploy()
-        _expect(organization, {email for _, _, email in changed.members()})
-        times["destroy"] = deployment.destroy()
-        _expect(organization, set())
+        url = _publish(local_aws, name, lambda stack: define(stack, before, asset))
+        create = partial(cloudformation.create_stack, **stack, TemplateURL=url)
+        times = {"deploy": timed("stack_create_complete", create)}
+        _expect(organization, before)
+        url = _publish(local_aws, name, lambda stack: define(stack, after, asset))
+        update = partial(cloudformation.update_stack, **stack, TemplateURL=url)
+        times["change"] = timed("stack_update_complete", update)
+        _expect(organization, after)
+        delete = partial(cloudformation.delete_stack, StackName=name)
+        times["destroy"] = timed("stack_delete_complete", delete)
+        _expect(organization, None)
     finally:
         local_aws.workmail.faults.clear()
     return times
 
 
-def _expect(organization: Organization, addresses: set[str]) -> None:
-    """A peer that is quick because it does nothing is no peer."""
-    entities = [seen.registration for seen in organization.entities.values()]
-    enabled = {seen.email for seen in entities if seen.state == "ENABLED"}
-    if enabled != addresses:
-        raise AssertionError(f"{len(enabled)} are enabled, {len(addresses)} should be")
+def _expect(organization: Organization, roster: Roster | None) -> None:
+    """Only a peer that did its work is measured."""
+    entities = [entity.registration for entity in organization.entities.values()]
+    enabled = {entity.email for entity in entities if entity.state == "ENABLED"}
+    expected = {email for _, _, email in roster.members()} if roster else set()
+    if enabled != expected:
+        raise AssertionError(f"{len(enabled)} are enabled, expected {len(expected)}")
 
 
-def start_default_crhelper(registrations: int) -> subprocess.Popen[str]:
-    """In a process of its own, which prints the times: it sleeps two minutes in each Delete."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.stacks", str(registrations)],
-        cwd=FOLDER.parent,
-        env=cli_environment(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure_default_crhelper(int(sys.argv[1]))))
+def _publish(local_aws: LocalAws, name: str, define: Callable[[Stack], None]) -> str:
+    """Synthesizes the stack and uploads its assets; the URL of its template."""
+    url = ""
+    with tempfile.TemporaryDirectory() as folder:
+        context = json.loads((FOLDER.parent / "cdk.json").read_text())["context"]
+        app = App(outdir=folder, context=context)
+        define(Stack(app, name))
+        app.synth()
+        (manifest,) = Path(folder).glob("*.assets.json")
+        for file in json.loads(manifest.read_text())["files"].values():
+            source = Path(folder, file["source"]["path"])
+            (destination,) = file["destinations"].values()
+            bucket = (
+                destination["bucketName"]
+                .replace("${AWS::AccountId}", ACCOUNT_ID)
+                .replace("${AWS::Region}", local_aws.region)
+            )
+            if source.is_dir():
+                source = Path(make_archive(str(source), "zip", source))
+            local_aws.client("s3").upload_file(str(source), bucket, destination["objectKey"])
+            if source.name.endswith(".template.json"):
+                url = f"{local_aws.endpoint_url}/{bucket}/{destination['objectKey']}"
+    return url

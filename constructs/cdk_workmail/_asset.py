@@ -49,7 +49,7 @@ class _Copies:
             target = Path(output_dir, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
-            # The zip keeps modes; a checkout's follow the umask of whoever made it.
+            # The zip keeps modes; a checkout's follow the umask of the user.
             target.chmod(0o644)
         return True
 

@@ -7,14 +7,66 @@ from collections.abc import Mapping
 from aws_cdk import CfnResource
 from constructs import Construct
 
-from cdk_workmail._literals import ORGANIZATION_ID
-from cdk_workmail._permissions import Permission, StackPermissions
+from cdk_workmail._actions import Permission
+from cdk_workmail._permissions import StackPermissions
 from cdk_workmail._stack import StackDeclarations
+from cdk_workmail._validation import ORGANIZATION_ID, check_boolean, check_type
 from cdk_workmail.provider import WorkMailProvider
 
 
+class Organization:
+    """One organization, as one stack declares entities in it with one provider."""
+
+    def __init__(
+        self,
+        declarations: StackDeclarations,
+        permissions: StackPermissions,
+        organization_id: str,
+        region: str | None,
+        revision: str | None,
+    ) -> None:
+        self.declarations = declarations
+        self.permissions = permissions
+        self.organization_id = organization_id
+        self.region = region
+        self.revision = revision
+        self._announcement = permissions.on_announcements(
+            organization_id, declarations.announce(organization_id)
+        )
+
+    def create_resource(
+        self,
+        scope: Construct,
+        id: str,
+        type: str,
+        permission: Permission,
+        properties: Mapping[str, object],
+    ) -> CfnResource:
+        declared: dict[str, object] = {
+            **self.permissions.service_properties,
+            "OrganizationId": self.organization_id,
+            **properties,
+        }
+        if self.region is not None:
+            declared["OrganizationRegion"] = self.region
+        if self.revision is not None:
+            declared["Revision"] = self.revision
+        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
+        # hatches expect, and many declarations synthesize in less time.
+        resource = CfnResource(scope, id, type=type, properties=declared)
+        resource.add_resource_dependency(self._announcement)
+        self.permit(resource, permission)
+        return resource
+
+    def permit(self, resource: CfnResource, permission: Permission) -> None:
+        """The resource depends on the policy with the permission."""
+        resource.add_resource_dependency(
+            self.permissions.on_organization(permission, self.organization_id, self.region)
+        )
+
+
 class Declaration(Construct):
-    """A custom resource for one thing of one organization."""
+    """A custom resource for one entity of one organization."""
 
     provider: WorkMailProvider
     """The function that does what is declared here."""
@@ -28,53 +80,30 @@ class Declaration(Construct):
         *,
         organization_id: str,
         organization_region: str | None,
+        adopt_existing: bool,
         provider: WorkMailProvider | None,
+        revision: str | None,
     ) -> None:
         super().__init__(scope, id)
-        self._declarations = StackDeclarations.of(scope)
-        self._declarations.check_region(self, organization_region)
+        declarations = StackDeclarations.of(scope)
+        declarations.check_region(self, organization_region)
         ORGANIZATION_ID.check(self, organization_id)
-        self._organization_id = organization_id
-        self._organization_region = organization_region
-        self.provider = provider or self._declarations.provider
-        self.provider._declared += 1
+        check_boolean(self, "adopt_existing", adopt_existing)
+        check_type(self, "provider", provider, WorkMailProvider)
+        check_type(self, "revision", revision, str)
+        self.provider = provider or declarations.provider
+        self._organization = Organization(
+            declarations,
+            declarations.permissions(self, self.provider),
+            organization_id,
+            organization_region,
+            revision,
+        )
 
     @property
     def organization_id(self) -> str:
         """The organization's id."""
         return self._attribute("OrganizationId")
-
-    def _make_resource(
-        self, type: str, permission: Permission, properties: Mapping[str, object]
-    ) -> None:
-        # The bare resource, not CustomResource: it is the default child, as the CDK's escape
-        # hatches expect, and a large roster is declared in less time.
-        self._resource = CfnResource(
-            self, "Resource", type=type, properties=self._in_organization(properties)
-        )
-        self._permit(permission)
-
-    def _in_organization(self, properties: Mapping[str, object]) -> dict[str, object]:
-        declared: dict[str, object] = {
-            **self.provider._service_properties,
-            "OrganizationId": self._organization_id,
-            **properties,
-        }
-        if self._organization_region:
-            declared["OrganizationRegion"] = self._organization_region
-        return declared
-
-    def _permit(self, permission: Permission, resource: CfnResource | None = None) -> None:
-        """What the resource, this construct's own unless given, has to depend on."""
-        (resource or self._resource).add_resource_dependency(
-            self._permissions.on_organization(
-                permission, self._organization_id, self._organization_region
-            )
-        )
-
-    @property
-    def _permissions(self) -> StackPermissions:
-        return self._declarations.permissions(self, self.provider)
 
     def _attribute(self, name: str) -> str:
         return self._resource.get_att(name).to_string()

@@ -5,111 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from aws_cdk import CfnResource, Names, Stack, Stage
+from aws_cdk import ArnFormat, CfnResource, Names, Stack, Stage, Tags
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_secretsmanager as secretsmanager
+from cdk_workmail._actions import Permission
+from cdk_workmail.export import EXPORT_KEY_ACTIONS, EXPORT_ROLE_PATH, MailboxExport
+from cdk_workmail.provider import WorkMailProvider
 
-    from cdk_workmail.export import MailboxExport
-    from cdk_workmail.provider import WorkMailProvider
-
-
-@dataclass(frozen=True)
-class Permission:
-    """Actions on an organization that are granted together, in a policy of their own."""
-
-    id: str
-    actions: tuple[str, ...]
-
-
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonworkmail.html
-REGISTRATION = Permission(
-    "Organization",
-    (
-        "workmail:RegisterToWorkMail",
-        "workmail:DeregisterFromWorkMail",
-        "workmail:UpdatePrimaryEmailAddress",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeResource",
-        "workmail:DescribeEntity",
-        "workmail:DescribeOrganization",
-    ),
-)
-ALIASES = Permission(
-    "Aliases", ("workmail:ListAliases", "workmail:CreateAlias", "workmail:DeleteAlias")
-)
-USER = Permission(
-    "User",
-    (
-        "workmail:CreateUser",
-        "workmail:UpdateUser",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    ),
-)
-USER_PASSWORD = Permission("UserPassword", ("workmail:ResetPassword",))
-USER_DELETION = Permission("UserDeletion", ("workmail:DeleteUser",))
-GROUP = Permission(
-    "Group",
-    (
-        "workmail:CreateGroup",
-        "workmail:UpdateGroup",
-        "workmail:DescribeGroup",
-        "workmail:DescribeUser",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    ),
-)
-GROUP_MEMBERS = Permission(
-    "GroupMembers",
-    (
-        "workmail:ListGroupMembers",
-        "workmail:AssociateMemberToGroup",
-        "workmail:DisassociateMemberFromGroup",
-    ),
-)
-GROUP_DELETION = Permission("GroupDeletion", ("workmail:DeleteGroup",))
-RESOURCE = Permission(
-    "Resource",
-    (
-        "workmail:CreateResource",
-        "workmail:UpdateResource",
-        "workmail:DescribeResource",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeOrganization",
-    ),
-)
-RESOURCE_DELEGATES = Permission(
-    "ResourceDelegates",
-    (
-        "workmail:ListResourceDelegates",
-        "workmail:AssociateDelegateToResource",
-        "workmail:DisassociateDelegateFromResource",
-    ),
-)
-RESOURCE_DELETION = Permission("ResourceDeletion", ("workmail:DeleteResource",))
-EXPORT_ACTIONS = [
+_EXPORT_SERVICE = "export.workmail.amazonaws.com"
+_EXPORT_ACTIONS = (
     "workmail:StartMailboxExportJob",
     "workmail:DescribeMailboxExportJob",
     "workmail:ListMailboxExportJobs",
-]
-# https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
-EXPORT_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
-EXPORT_ROLE_PATH = "/cdk-workmail/"
-_EXPORT_SERVICE = "export.workmail.amazonaws.com"
+)
+_PASSWORD_TAG = "cdk-workmail-passwords"
 
 
 @dataclass(frozen=True)
 class ExportPermissions:
-    """What an exported registration depends on, and what it tells the function of the export."""
+    """What an exported registration depends on, and its property `MailboxExport`."""
 
     policy: CfnResource
     properties: dict[str, object]
@@ -117,32 +35,39 @@ class ExportPermissions:
 
 @dataclass(frozen=True)
 class _ExportRole:
-    """What WorkMail exports with, and the policy of the function that lets it say so."""
+    """What WorkMail exports with, and the policy that lets the function pass it."""
 
     role: iam.Role
     access: iam.PolicyDocument
     policy: iam.Policy
 
 
-class _Passwords:
-    """The policy that lets the function read passwords, as far as it is known."""
+class _PasswordPolicy:
+    """Which secrets the function may read.
 
-    def __init__(self, policy: iam.Policy, reading: iam.PolicyStatement, through: str) -> None:
-        self.policy = policy
-        self.reading = reading
-        self._through = through
-        self._decrypting: iam.PolicyStatement | None = None
+    It changes in place: a user that is removed needs its password no more.
+    """
 
-    def decrypt(self, key_arn: str) -> None:
-        if self._decrypting:
-            self._decrypting.add_resources(key_arn)
+    def __init__(self, policy: iam.Policy) -> None:
+        self._policy = policy
+        self._by_condition: dict[str, iam.PolicyStatement] = {}
+
+    @property
+    def resource(self) -> CfnResource:
+        return cast(CfnResource, self._policy.node.default_child)
+
+    def allow(self, action: str, arn: str, condition: tuple[str, str] | None = None) -> None:
+        """One statement for each action and condition, however many resources it has."""
+        key = f"{action} {condition}"
+        if key in self._by_condition:
+            self._by_condition[key].add_resources(arn)
             return
-        self._decrypting = iam.PolicyStatement(
-            actions=["kms:Decrypt"],
-            resources=[key_arn],
-            conditions={"StringEquals": {"kms:ViaService": self._through}},
+        self._by_condition[key] = iam.PolicyStatement(
+            actions=[action],
+            resources=[arn],
+            conditions={"StringEquals": dict([condition])} if condition else None,
         )
-        self.policy.add_statements(self._decrypting)
+        self._policy.add_statements(self._by_condition[key])
 
 
 class StackPermissions(Construct):
@@ -156,12 +81,19 @@ class StackPermissions(Construct):
         super().__init__(scope, id)
         self._role = provider.role
         self._function_arn = provider.service_token
+        # Read once: each custom resource has these, and each would ask the CDK's kernel for them.
+        self.service_properties = {
+            "ServiceToken": self._function_arn,
+            "ServiceTimeout": provider.service_timeout.to_seconds(),
+        }
         self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
+        self._by_announcement: dict[str, CfnResource] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
-        self._passwords: _Passwords | None = None
-        self._stack_policy = self._policy("Stack", self._reading_the_stack())
+        self._passwords: _PasswordPolicy | None = None
+        self._generates = False
+        self._stack_policy = self._policy("Stack", self._reading_the_stacks())
         # Without its invocation settings the function would be retried after a crash.
         self._stack_policy.node.add_dependency(provider.function)
 
@@ -174,48 +106,96 @@ class StackPermissions(Construct):
         the update removed, but deletes a policy after everything that depended on it. So the last
         registration of an organization can still be deregistered.
 
-        And one for each permission, which never changes: what a resource needs no longer goes
-        after it was updated, and with it the aliases that left its properties, for example.
+        And one for each permission, which never changes: a resource that needs a permission no
+        longer is updated before it is deleted, and can still delete its aliases, for example.
         """
         key = (permission.id, organization_id, region)
         if key not in self._by_organization:
-            self._by_organization[key] = self._make_organization_policy(
+            self._by_organization[key] = self._create_organization_policy(
                 permission, organization_id, region
             )
         return self._by_organization[key]
 
-    def on_password(self, secret: secretsmanager.ISecret) -> CfnResource:
+    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
+        """The policy that everything declared in the organization has to depend on.
+
+        With it the function finds the other stacks. The announcement of this stack is created
+        before all of its declarations, and deleted after them.
+        """
+        if organization_id not in self._by_announcement:
+            policy = self._create_announcement_policy(organization_id)
+            policy.node.add_dependency(announcement)
+            self._by_announcement[organization_id] = cast(CfnResource, policy.node.default_child)
+        return self._by_announcement[organization_id]
+
+    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
+        """The policy that a user with this password has to depend on."""
+        arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
+        self._password_policy.allow("secretsmanager:GetSecretValue", arn)
+        if secret.encryption_key:
+            through = f"secretsmanager.{Stack.of(self).region}.amazonaws.com"
+            self._password_policy.allow(
+                "kms:Decrypt", secret.encryption_key.key_arn, ("kms:ViaService", through)
+            )
+        return self._password_policy.resource
+
+    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource:
         """The policy that a user with this password has to depend on.
 
-        One for the stack: IAM allows a role 10,240 characters of policies, and a policy for each
-        secret would more than double what each of them takes. It changes in place, because a user
-        that leaves needs its password no more.
+        A tag stands for all of them, so that a thousand fit into a policy. Its value is that of no
+        other stack and no other provider.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access-abac.html
         """
-        arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
-        if self._passwords is None:
-            self._passwords = self._make_passwords(arn)
-        else:
-            self._passwords.reading.add_resources(arn)
-        if secret.encryption_key:
-            self._passwords.decrypt(secret.encryption_key.key_arn)
-        return cast(CfnResource, self._passwords.policy.node.default_child)
+        stack = Stack.of(self)
+        of_this_stack = f"{stack.stack_id}/{self.node.id}"
+        Tags.of(secret).add(_PASSWORD_TAG, of_this_stack)
+        if not self._generates:
+            self._generates = True
+            self._password_policy.allow(
+                "secretsmanager:GetSecretValue",
+                stack.format_arn(
+                    service="secretsmanager",
+                    resource="secret",
+                    resource_name="*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                (f"secretsmanager:ResourceTag/{_PASSWORD_TAG}", of_this_stack),
+            )
+        return self._password_policy.resource
 
     def on_export(
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         """What a registration that is exported before it is deregistered has to depend on.
 
-        One for each export and organization, named by all that is in it: with another bucket, key
-        or prefix a new role is made beside the one that a removed registration still exports with.
-        The role, and what lets the function pass it, start exports and go on waiting for them, are
-        deleted after everything that depended on them, as in `on_organization`.
+        One for each export and organization, named by all that is in it: another bucket, key or
+        prefix creates a new role beside the one that a removed registration still exports with.
+        The role, and what lets the function pass it, start exports and continue to wait for them,
+        are deleted after everything that depended on them, as in `on_organization`.
         """
         key = (export, organization_id, region)
         if key not in self._by_export:
-            self._by_export[key] = self._make_export_permissions(export, organization_id, region)
+            self._by_export[key] = self._create_export_permissions(export, organization_id, region)
         return self._by_export[key]
 
-    def _make_organization_policy(
+    def _create_announcement_policy(self, organization_id: str) -> iam.Policy:
+        stack = Stack.of(self)
+        path = stack.format_arn(
+            service="ssm", resource="parameter", resource_name=f"cdk-workmail/{organization_id}"
+        )
+        id = f"Announcements{self._digest(path)}"
+        found = cast("iam.Policy | None", self.node.try_find_child(id))
+        if found:
+            return found
+        reading = iam.PolicyStatement(
+            actions=["ssm:GetParametersByPath"], resources=[path, f"{path}/*"]
+        )
+        policy = self._policy(id, [reading])
+        policy.node.add_dependency(self._stack_policy)
+        return policy
+
+    def _create_organization_policy(
         self, permission: Permission, organization_id: str, region: str | None
     ) -> CfnResource:
         arn = self._organization_arn(organization_id, region)
@@ -230,14 +210,15 @@ class StackPermissions(Construct):
             policy.node.add_dependency(self._stack_policy)
         return cast(CfnResource, policy.node.default_child)
 
-    def _make_passwords(self, arn: str) -> _Passwords:
-        reading = iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])
-        policy = self._policy("Passwords", [reading])
-        policy.node.add_dependency(self._stack_policy)
-        through = f"secretsmanager.{Stack.of(self).region}.amazonaws.com"
-        return _Passwords(policy, reading, through)
+    @property
+    def _password_policy(self) -> _PasswordPolicy:
+        if self._passwords is None:
+            policy = self._policy("Passwords", [])
+            policy.node.add_dependency(self._stack_policy)
+            self._passwords = _PasswordPolicy(policy)
+        return self._passwords
 
-    def _make_export_permissions(
+    def _create_export_permissions(
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         stack = Stack.of(self)
@@ -265,7 +246,7 @@ class StackPermissions(Construct):
                 conditions={"StringEquals": through_s3},
             ),
         ]
-        starting = iam.PolicyStatement(actions=EXPORT_ACTIONS, resources=[organization])
+        starting = iam.PolicyStatement(actions=[*_EXPORT_ACTIONS], resources=[organization])
 
         digest = self._digest(path_in_stage(export), organization, objects, key.key_arn)
         found = self._export_roles.get(digest)
@@ -278,7 +259,7 @@ class StackPermissions(Construct):
             found.access.add_statements(*access)
             found.policy.add_statements(starting)
         else:
-            found = self._make_export_role(digest, service, access, starting)
+            found = self._create_export_role(digest, service, access, starting)
             self._export_roles[digest] = found
         return ExportPermissions(
             policy=cast(CfnResource, found.policy.node.default_child),
@@ -287,11 +268,11 @@ class StackPermissions(Construct):
                 "KmsKeyArn": key.key_arn,
                 "BucketName": bucket.bucket_name,
                 "Prefix": export.prefix,
-                "MaximumAge": export._maximum_age_seconds,
+                "MaximumAge": export.maximum_age.to_seconds(),
             },
         )
 
-    def _make_export_role(
+    def _create_export_role(
         self,
         digest: str,
         service: iam.IPrincipal,
@@ -337,29 +318,34 @@ class StackPermissions(Construct):
         )
 
     def _digest(self, *values: str) -> str:
-        # Tokens are numbered as they are made, so only what they resolve to is stable.
-        resolved = [json.dumps(Stack.of(self).resolve(value), sort_keys=True) for value in values]
-        return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]
+        return resolved_digest(Stack.of(self), *values)
 
-    def _reading_the_stack(self) -> list[iam.PolicyStatement]:
+    def _reading_the_stacks(self) -> list[iam.PolicyStatement]:
+        """The operations of this stack and its root, and the resources of any stack.
+
+        Which stacks announce themselves is not known at synth.
+        """
         stack = Stack.of(self)
-        own = iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks", "cloudformation:ListStackResources"],
+        operations = iam.PolicyStatement(
+            actions=["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"],
             resources=[stack.stack_id],
         )
         root = _root_of(stack)
-        if root is stack:
-            return [own]
-        above = iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks"], resources=[root.stack_id]
+        if root is not stack:
+            operations.add_resources(root.stack_id)
+        resources = iam.PolicyStatement(
+            actions=["cloudformation:ListStackResources"],
+            resources=[
+                stack.format_arn(service="cloudformation", resource="stack", resource_name="*")
+            ],
         )
-        return [own, above]
+        return [operations, resources]
 
     def _policy(self, id: str, statements: list[iam.PolicyStatement]) -> iam.Policy:
         return iam.Policy(
             self,
             id,
-            # Left alone the CDK names it by its logical id, which other stacks have too; and of
+            # By default the CDK names it by its logical id, which other stacks have too; and of
             # two policies with one name on one role, the second overwrites the first.
             policy_name=f"{Names.unique_resource_name(self, max_length=100)}{id}",
             roles=[self._role],
@@ -377,3 +363,9 @@ def path_in_stage(construct: Construct) -> str:
     """Its path without that of the stage, so that all stages of a pipeline name it alike."""
     stage = cast(Stage, Stage.of(construct))
     return construct.node.path.removeprefix(f"{stage.node.path}/")
+
+
+def resolved_digest(stack: Stack, *values: str) -> str:
+    """Tokens are numbered as they are created, so only what they resolve to is stable."""
+    resolved = [json.dumps(stack.resolve(value), sort_keys=True) for value in values]
+    return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]

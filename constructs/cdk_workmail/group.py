@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from cdk_workmail._entity import Associates, Entity, Kind
-from cdk_workmail._literals import GROUP_NAME
-from cdk_workmail._permissions import GROUP, GROUP_DELETION, GROUP_MEMBERS
+from cdk_workmail._actions import GROUP, GROUP_DELETION, GROUP_MEMBERS
+from cdk_workmail._entity import Entity, EntityKind
+from cdk_workmail._validation import GROUP_NAME
 from cdk_workmail.provider import WorkMailProvider
 
-_KIND = Kind(
+_KIND = EntityKind(
     word="Group",
     name=GROUP_NAME,
     attributes={},
+    required=frozenset(),
     permission=GROUP,
     deletion=GROUP_DELETION,
 )
@@ -24,15 +25,14 @@ _KIND = Kind(
 class WorkMailGroup(Entity):
     """A group of an Amazon WorkMail organization, with its members.
 
-    Deployed, the group is there with what is declared here; what is not declared is left as it is.
-    A group of that name that is there already is taken over. A changed name is refused, because
-    WorkMail cannot rename a group. It gets mail once it is enabled: with `enable`, or with a
-    `WorkMailRegistration` whose `entity_id` is `group_id`.
+    An existing group of that name is adopted, and what you do not declare stays as it is. WorkMail
+    cannot rename a group, so a changed name is refused. The group receives mail once you
+    enable it, with `enable` or with a `WorkMailRegistration` of its `group_id`.
 
-    Removed, the group stays, because deleting one is for good; `RemovalPolicy.DESTROY` deletes.
+    Deletion is permanent, so a removed group is retained unless you set `RemovalPolicy.DESTROY`.
 
-    Tokens are welcome in every string, and literals are checked at once, as in
-    `WorkMailRegistration`.
+    Every string can be a token. Literals are checked at synth, as in `WorkMailRegistration`:
+    ValueError names the construct, the value and what is allowed.
 
     CreateGroup: https://docs.aws.amazon.com/workmail/latest/APIReference/API_CreateGroup.html
     """
@@ -50,23 +50,24 @@ class WorkMailGroup(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
-        """Declares that the group is there.
+        """Declares that the group exists.
 
         :param organization_id: `m-` and 32 hexadecimal digits.
         :param name: 1 to 256 characters of Latin-1. It cannot be changed.
-        :param hidden_from_global_address_list: Whether the address book leaves the group out.
-        :param members: The ids or names of users and groups. The group has these and no others;
-            with [] it has none. Unless given, here or to `add_member`, its members are left alone.
+        :param hidden_from_global_address_list: Whether the address book omits the group.
+        :param members: The ids or names of users and groups. Members that are not declared are
+            removed; with [] all are. If omitted, here and in `add_member`, members are not managed.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
-            Unless given, the region that the stack is deployed to.
-        :param adopt_existing: A group of this name that is there already is taken over. With False
-            the deployment fails instead, and changes nothing.
-        :param removal_policy: What happens when the group leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the group for good, but not in a
-            rollback. The others are refused; SNAPSHOT is for registrations, which have the
-            mailbox.
-        :param provider: The function to use; one of the stack's own unless given.
+            By default the stack's region.
+        :param adopt_existing: By default an existing group of this name is adopted. With False the
+            deployment fails instead, and changes nothing.
+        :param removal_policy: What happens when the group leaves the stack: RETAIN, the default,
+            or DESTROY, which deletes it permanently, but not in a rollback.
+        :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
         super().__init__(
             scope,
@@ -78,9 +79,10 @@ class WorkMailGroup(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
-        self._make_entity({"hidden_from_global_address_list": hidden_from_global_address_list})
-        self._members = Associates(self, "members", GROUP_MEMBERS)
+        self._create_entity({"hidden_from_global_address_list": hidden_from_global_address_list})
+        self._members = self._new_member_list("members", GROUP_MEMBERS)
         if members is not None:
             self._members.add(members)
 
@@ -90,5 +92,8 @@ class WorkMailGroup(Entity):
         return self._entity_id
 
     def add_member(self, entity_id: str) -> None:
-        """Declares one more member, by its id or its name; the group has no others from then on."""
+        """Declares one more member, by id or name. Members that are not declared are removed.
+
+        Raises ValueError for a literal that WorkMail would refuse, and for one declared twice.
+        """
         self._members.add([entity_id])

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-from typing import cast
-from weakref import WeakSet
-
-import jsii
-from aws_cdk import Duration, INumberProducer, IResolveContext, Lazy, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from cdk_workmail._asset import HANDLER, provider_code
+from cdk_workmail._role import FunctionRole
+from cdk_workmail._validation import check_type
 
-# The function gives what settles by itself up to two minutes; the third is for the calls around
-# that and for the answer.
+# The function waits up to two minutes for what settles by itself; the third is for the calls around
+# that and for the response.
 _SHORTEST_TIMEOUT = Duration.minutes(3)
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _LONGEST_TIMEOUT = Duration.minutes(15)
-# An export is waited for by one invocation after the other, for an hour at most, and Lambda stops a
-# function that has called itself about 16 times:
-# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
-_SHORTEST_TIMEOUT_WITH_EXPORTS = Duration.minutes(5)
-# What a roster comes to that the account's concurrency delivers at once: docs/benchmarks.md.
-_ROSTER = 8
-_RESERVED_FOR_A_ROSTER = 5
-_NEVER_RESERVED = -1
-# Also when the last registration with an export has left: its Delete is still to come.
-_APPS_WITH_EXPORTS: WeakSet[IConstruct] = WeakSet()
 _MEMORY_SIZES = range(128, 10240 + 1)
 
 
-def expect_exports(app: IConstruct) -> None:
-    """No function of this app reserves executions unless told to."""
-    _APPS_WITH_EXPORTS.add(app)
-
-
 class WorkMailProvider(Construct):
-    """The Lambda function behind what a stack declares, with its role and its log.
+    """The Lambda function behind what a stack declares, with its role and its log group.
 
-    A construct without `provider` uses a function of its stack's own, made on first use. Make one
-    by hand to choose its settings, or to share it between stacks of one app that are in the same
-    account and region. CloudFormation does not let a deployed resource change its function, so what
-    moves to another provider needs another construct id too; it is handed over.
+    Constructs without `provider` use a function of their stack's own, which is created on first
+    use. Declare one to choose its settings, or to share it between stacks of one app in the same
+    account and region. CloudFormation does not change the function of a deployed resource, so a
+    construct that changes its provider needs another id too; its entity stays enabled.
 
-    The role may do what the declarations need and nothing else. Each stack adds its own policies to
-    it, and IAM allows 10,240 characters of these, so a provider serves about a dozen stacks, or the
-    passwords of about 80 users.
+    The role may do what the declarations need and nothing else. Each stack attaches its own
+    policies, and IAM allows a role 10,240 characters of them. Users and generated passwords add
+    none, but each organization, export, given password and stack does: if they could exceed the
+    limit, synth fails with the numbers, and you declare a second provider.
 
     Raises ValueError for options that Lambda would refuse, or that leave too little time.
 
@@ -67,9 +51,9 @@ class WorkMailProvider(Construct):
     """The function's ARN, which custom resources have as their ServiceToken."""
 
     service_timeout: Duration
-    """How long CloudFormation waits for an answer: the function's timeout and 30 seconds.
+    """How long CloudFormation waits for a response: the function's timeout and 30 seconds.
 
-    Registrations with SNAPSHOT have an hour instead.
+    For registrations with SNAPSHOT it waits an hour instead.
     """
 
     def __init__(
@@ -83,30 +67,25 @@ class WorkMailProvider(Construct):
         log_retention: logs.RetentionDays | None = None,
         reserved_concurrent_executions: int | None = None,
     ) -> None:
-        """Makes the function.
+        """Creates the function.
 
-        :param memory_size: In MiB, 128 to 10240; 512 unless given. The function's peak is 46 as
-            measured, but Lambda gives processor time in proportion: modelled from what was
-            measured, a cold start takes about half as long with 512 as with 256 for a tenth more
-            GB-seconds. The curve is in docs/benchmarks.md of the project.
-        :param timeout: 3 to 15 minutes; ten unless given. What is slow to settle is waited for
-            within it, and throttled requests are repeated within it.
-        :param log_group: Where the function logs. Unless given it has a log group of its own, which
-            outlives the stack because it tells which mailboxes were deregistered.
-        :param log_retention: How long the function's own log group keeps a line; three months
-            unless given. Not together with `log_group`.
-        :param reserved_concurrent_executions: How many resources are worked on at a time, at
-            least 1; the others wait in Lambda's queue, and this wait counts towards the service
-            timeout. Unless given, 5 if more than 8 resources of the app use the function:
-            CloudFormation delivers hundreds of them at once, and of 450 WorkMail throttled 73 %
-            of the requests with none reserved, and 4 % with 5, as modelled in docs/benchmarks.md of
-            the project. None are reserved for fewer, which need none, nor in an app that has a
-            MailboxExport, because exports are waited for inside the function and would keep the
-            others out. -1 reserves none in any case, for accounts with few concurrent executions:
-            Lambda leaves 100 of them unreserved.
+        :param memory_size: In MiB, 128 to 10240; 512 by default. The function needs 46, but Lambda
+            allots processor time in proportion: with 512 a cold start takes about half as long as
+            with 256, for a tenth more GB-seconds, as docs/benchmarks.md of the project shows.
+        :param timeout: 3 to 15 minutes; 10 by default. The function waits within it for what
+            settles by itself, and repeats throttled requests within it.
+        :param log_group: Where the function logs. By default a log group of its own, which is
+            retained because it shows which mailboxes were deregistered.
+        :param log_retention: How long the function's own log group keeps its lines; three months by
+            default. Not together with `log_group`.
+        :param reserved_concurrent_executions: How many resources the function handles at a time, at
+            least 1. The others wait in Lambda's queue, which counts towards the service timeout.
+            None is reserved by default. For hundreds of resources reserve 5: CloudFormation sends
+            them at once, and for 450 WorkMail throttled 73 % of the requests with none reserved,
+            4 % with 5, as modelled in docs/benchmarks.md of the project. Lambda requires that 100
+            of the account stay unreserved.
         """
         super().__init__(scope, id)
-        self._declared = 0
         timeout = timeout or Duration.minutes(10)
         self._check(memory_size, timeout, reserved_concurrent_executions)
         if log_group and log_retention:
@@ -120,14 +99,8 @@ class WorkMailProvider(Construct):
             retention=log_retention or logs.RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Registers entities of Amazon WorkMail for CloudFormation",
-        )
+        self.role = FunctionRole(self, "Role")
         log_group.grant_write(self.role)
-        self._timeout_seconds = timeout.to_seconds()
         self.service_timeout = timeout.plus(Duration.seconds(30))
         self.function = lambda_.Function(
             self,
@@ -141,35 +114,14 @@ class WorkMailProvider(Construct):
             memory_size=memory_size,
             timeout=timeout,
             log_group=log_group,
-            reserved_concurrent_executions=self._reserve(reserved_concurrent_executions),
-            # By the end of the service timeout CloudFormation has given up on an event and gone
-            # on, perhaps to undo it: an event that Lambda repeats, or hands out late because the
-            # function was throttled, would then act on a mailbox behind CloudFormation's back.
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            # After the service timeout CloudFormation continues without a response, perhaps with a
+            # rollback. An event that Lambda repeats, or delivers later because the function was
+            # throttled, would change a mailbox without CloudFormation's knowledge.
             retry_attempts=0,
             max_event_age=self.service_timeout,
         )
         self.service_token = self.function.function_arn
-        # Each custom resource has these, and each would otherwise ask the CDK's kernel for them.
-        self._service_properties = {
-            "ServiceToken": self.service_token,
-            "ServiceTimeout": self.service_timeout.to_seconds(),
-        }
-
-    def _serve_exports(self, registration: Construct) -> None:
-        """Raises ValueError if the function has too little time for exports."""
-        shortest = _SHORTEST_TIMEOUT_WITH_EXPORTS.to_seconds()
-        if self._timeout_seconds < shortest:
-            raise ValueError(
-                f"{registration.node.path}: provider must have a timeout of at least "
-                f"{shortest:.0f} seconds for SNAPSHOT, got {self._timeout_seconds:.0f} of "
-                f"{self.node.path}: the function waits for an export by calling itself, which "
-                f"Lambda stops after about 16 times"
-            )
-
-    def _reserve(self, given: int | None) -> int | None:
-        if given == _NEVER_RESERVED:
-            return None
-        return given or cast(int, Lazy.uncached_number(_ReservedForARoster(self)))
 
     def _check(
         self, memory_size: int, timeout: Duration, reserved_concurrent_executions: int | None
@@ -178,8 +130,9 @@ class WorkMailProvider(Construct):
         if memory_size not in _MEMORY_SIZES and not Token.is_unresolved(memory_size):
             raise ValueError(
                 f"{path}: memory_size must be {_MEMORY_SIZES[0]} to {_MEMORY_SIZES[-1]} MiB, "
-                f"got {memory_size}"
+                f"got {memory_size!r}"
             )
+        check_type(self, "timeout", timeout, Duration)
         if timeout.is_unresolved():
             raise ValueError(f"{path}: timeout must be known at synth, got a token")
         shortest, longest = _SHORTEST_TIMEOUT.to_seconds(), _LONGEST_TIMEOUT.to_seconds()
@@ -189,25 +142,11 @@ class WorkMailProvider(Construct):
                 f"got {timeout.to_seconds():.0f}: the function waits up to two minutes for what "
                 f"settles by itself"
             )
-        concurrency = reserved_concurrent_executions
-        if concurrency in (None, _NEVER_RESERVED) or Token.is_unresolved(concurrency):
+        concurrency: object = reserved_concurrent_executions
+        if concurrency is None or Token.is_unresolved(concurrency):
             return
-        if concurrency < 1:
+        if not isinstance(concurrency, int) or concurrency < 1:
             raise ValueError(
-                f"{path}: reserved_concurrent_executions must be at least 1, or -1 to reserve "
-                f"none, got {concurrency}: with 0 CloudFormation never gets an answer"
+                f"{path}: reserved_concurrent_executions must be at least 1, got {concurrency!r}: "
+                f"omit it to reserve none, which is the default"
             )
-
-
-@jsii.implements(INumberProducer)
-class _ReservedForARoster:
-    """Decides when all resources are declared, also those of other stacks."""
-
-    def __init__(self, provider: WorkMailProvider) -> None:
-        self._provider = provider
-
-    def produce(self, context: IResolveContext) -> int | None:
-        provider = self._provider
-        if provider.node.root in _APPS_WITH_EXPORTS or provider._declared <= _ROSTER:
-            return None
-        return _RESERVED_FOR_A_ROSTER

@@ -7,13 +7,20 @@ from collections.abc import Sequence
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
+from cdk_workmail._actions import ALIASES, REGISTRATION
 from cdk_workmail._declaration import Declaration
-from cdk_workmail._literals import ALIAS, EMAIL, ENTITY_ID
-from cdk_workmail._permissions import ALIASES, REGISTRATION
+from cdk_workmail._validation import (
+    ALIAS,
+    EMAIL,
+    ENTITY_ID,
+    check_boolean,
+    check_list,
+    check_type,
+)
 from cdk_workmail.export import MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 
-RESOURCE_TYPE = "Custom::WorkMailRegistration"
+_RESOURCE_TYPE = "Custom::WorkMailRegistration"
 # The longest that CloudFormation waits; an export takes as long as its mailbox is large.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
 _EXPORT_SERVICE_TIMEOUT = 3600
@@ -22,17 +29,17 @@ _EXPORT_SERVICE_TIMEOUT = 3600
 class WorkMailRegistration(Declaration):
     """A user, group or resource of an Amazon WorkMail organization, enabled under an address.
 
-    Deployed, the entity is enabled and has the address as its primary one. A changed address is
-    changed in place, and the old one stays as an alias. Renaming or moving the construct in its
-    stack costs nothing. Removed, the entity is deregistered, and WorkMail keeps its mailbox for 30
-    more days, in which registering it again brings the mailbox back.
+    A new address is set in place, and the old one stays as an alias. Renaming the construct, or
+    moving it in its stack, changes nothing in WorkMail. A removed registration is deregistered, and
+    WorkMail keeps its mailbox for 30 days, in which registering the entity again restores it.
 
-    Tokens are welcome in every string. Literals are checked at once: ValueError names the
-    construct, the value, and what is allowed, also for an entity or an address that the stack
-    declares twice.
+    Every string can be a token. Literals are checked at synth: ValueError names the construct, the
+    value and what is allowed, also for an entity or an address that the stack declares twice.
+    Two stacks of an app that declare an entity get a warning, which you acknowledge with
+    `Annotations.of(app).acknowledge_warning("@cdk-workmail/declared-in-two-stacks")`.
 
-    Each stack with registrations warns of WorkMail's end of support on 2027-03-31. Acknowledge it
-    with `Annotations.of(stack).acknowledge_warning("@cdk-workmail/end-of-support")`.
+    Each stack with declarations warns of WorkMail's end of support on 2027-03-31, which you
+    acknowledge with `Annotations.of(stack).acknowledge_warning("@cdk-workmail/end-of-support")`.
 
     RegisterToWorkMail:
     https://docs.aws.amazon.com/workmail/latest/APIReference/API_RegisterToWorkMail.html
@@ -53,48 +60,55 @@ class WorkMailRegistration(Declaration):
         aliases: Sequence[str] | None = None,
         remove_other_aliases: bool = False,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
         """Declares that the entity is enabled.
 
         :param organization_id: `m-` and 32 hexadecimal digits.
-        :param entity_id: Its id in WorkMail or its name, 1 to 256 characters. Both mean the same
-            registration, so one can be rewritten as the other.
-        :param email: Its primary address, in a domain of the organization. At most 64 characters
+        :param entity_id: The entity's id in WorkMail or its name, 1 to 256 characters. Both mean
+            the same registration, so you can rewrite one as the other.
+        :param email: The primary address, in a domain of the organization: at most 64 characters
             before the @ and 254 in all.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
-            Unless given, the region that the stack is deployed to, which then has to be one of
-            these: checked here if the stack names it, and by the function if not.
-        :param adopt_existing: An entity that somebody else has enabled already is taken over as it
-            is. With False the deployment fails instead, and changes nothing.
-        :param removal_policy: What happens when the registration leaves its stack. Unless given it
-            is DESTROY, which deregisters the entity. RETAIN leaves it enabled, and so does
-            RETAIN_ON_UPDATE_OR_DELETE except when its own creation is rolled back. SNAPSHOT exports
-            the mailbox of a user or resource to `mailbox_export` first and deregisters it only when
-            that is complete; within an hour, after which the removal fails, the mailbox stays on,
-            and another removal goes on with the same export. A group has no mailbox and is
-            deregistered as with DESTROY.
-        :param mailbox_export: Where SNAPSHOT exports to; required with it, and refused without. The
-            Region of its bucket and key has to be the organization's: checked here if known.
-        :param aliases: Further addresses that mail to the entity may have, each in a domain of the
-            organization. They are there from then on, and one that leaves this list is removed.
-            Others stay, such as those that somebody else added and the primary addresses that
-            the entity had before. Unless given, aliases are nobody's concern here.
-        :param remove_other_aliases: With True the others are removed too. Mail to an address that
-            the entity had before then comes back to its sender.
-        :param provider: The function to use; one of the stack's own unless given.
+            By default the stack's region, which must then be one of these: checked at synth if
+            the stack declares it, and by the function if not.
+        :param adopt_existing: By default an entity that is enabled already is adopted. With False
+            the deployment fails instead, and changes nothing.
+        :param removal_policy: What happens when the registration leaves its stack. By default
+            DESTROY, which deregisters the entity. With RETAIN it stays enabled, and with
+            RETAIN_ON_UPDATE_OR_DELETE too, except when its own creation is rolled back. With
+            SNAPSHOT the mailbox of a user or resource is exported to `mailbox_export` first, and
+            the entity is deregistered when that is complete. After an hour the deletion fails, the
+            mailbox stays enabled, and the next deletion continues the same export. A group has
+            no mailbox and is deregistered as with DESTROY.
+        :param mailbox_export: Where SNAPSHOT exports to: required with it, refused without it. Its
+            bucket and key must be in the organization's region, which is checked if known.
+        :param aliases: Further addresses of the entity, each in a domain of the organization.
+            They are added, and one that leaves this list is removed. Others stay, such as earlier
+            primary addresses. If omitted, aliases are not managed.
+        :param remove_other_aliases: With True, aliases that are not declared are removed too.
+            Mail to earlier primary addresses then bounces. False by default.
+        :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed. It also enables a
+            mailbox that was disabled outside the stack, which other updates leave disabled unless
+            they change the address.
         """
         super().__init__(
             scope,
             id,
             organization_id=organization_id,
             organization_region=organization_region,
+            adopt_existing=adopt_existing,
             provider=provider,
+            revision=revision,
         )
+        organization, declarations = self._organization, self._organization.declarations
         self._check_export(removal_policy, mailbox_export)
-        if ENTITY_ID.check(self, entity_id):
-            self._declarations.declare(self, "entity_id", "entity", organization_id, entity_id)
+        ENTITY_ID.check(self, entity_id)
+        declarations.declare_enabled(self, organization_id, entity_id)
         if EMAIL.check(self, email):
-            self._declarations.declare(self, "email", "address", email)
+            declarations.declare(self, "email", "address", email)
         properties: dict[str, object] = {
             "EntityId": entity_id,
             "Email": email,
@@ -103,19 +117,22 @@ class WorkMailRegistration(Declaration):
         if aliases is not None:
             self._check_aliases(email, aliases)
             properties["Aliases"] = [*aliases]
+        check_boolean(self, "remove_other_aliases", remove_other_aliases)
         if remove_other_aliases:
             self._check_removal_of_others(aliases)
             properties["RemoveOtherAliases"] = True
-        export = mailbox_export and self._declarations.permit_export(
+        export = mailbox_export and declarations.permit_export(
             self, self.provider, mailbox_export, organization_id, organization_region
         )
         if export:
             properties["MailboxExport"] = export.properties
             properties["ServiceTimeout"] = _EXPORT_SERVICE_TIMEOUT
-        self._make_resource(RESOURCE_TYPE, REGISTRATION, properties)
-        self._declarations.prepares(entity_id, self._resource)
+        self._resource = organization.create_resource(
+            self, "Resource", _RESOURCE_TYPE, REGISTRATION, properties
+        )
+        declarations.prepare(entity_id, self._resource)
         if aliases is not None:
-            self._permit(ALIASES)
+            organization.permit(self._resource, ALIASES)
         if export:
             # CloudFormation's own DeletionPolicy stays Delete: it refuses Snapshot here.
             self._resource.add_resource_dependency(export.policy)
@@ -143,10 +160,12 @@ class WorkMailRegistration(Declaration):
         return self._attribute("Email")
 
     def _check_export(self, policy: RemovalPolicy | None, export: MailboxExport | None) -> None:
+        check_type(self, "removal_policy", policy, RemovalPolicy)
+        check_type(self, "mailbox_export", export, MailboxExport)
         if policy is RemovalPolicy.SNAPSHOT and export is None:
             raise ValueError(
                 f"{self.node.path}: removal_policy SNAPSHOT must come with mailbox_export, got "
-                f"none: make a MailboxExport, or keep the mailbox with RETAIN"
+                f"none: create a MailboxExport, or keep the mailbox with RETAIN"
             )
         if export is not None and policy is not RemovalPolicy.SNAPSHOT:
             raise ValueError(
@@ -155,6 +174,7 @@ class WorkMailRegistration(Declaration):
             )
 
     def _check_aliases(self, email: str, aliases: Sequence[str]) -> None:
+        check_list(self, "aliases", aliases)
         for number, alias in enumerate(aliases):
             if not ALIAS.check(self, alias):
                 continue
@@ -166,11 +186,11 @@ class WorkMailRegistration(Declaration):
                 raise ValueError(
                     f"{self.node.path}: aliases must name each address once, got {alias!r} twice"
                 )
-            self._declarations.declare(self, "aliases", "address", alias)
+            self._organization.declarations.declare(self, "aliases", "address", alias)
 
     def _check_removal_of_others(self, aliases: Sequence[str] | None) -> None:
         if aliases is None:
             raise ValueError(
                 f"{self.node.path}: remove_other_aliases must come with aliases, got none: give "
-                f"those that stay, [] if there are none"
+                f"the aliases that stay, [] if there are none"
             )

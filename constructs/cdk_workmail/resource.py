@@ -8,15 +8,16 @@ from enum import StrEnum
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from cdk_workmail._entity import Associates, Entity, Kind, in_workmails_words
-from cdk_workmail._literals import RESOURCE_NAME, text
-from cdk_workmail._permissions import RESOURCE, RESOURCE_DELEGATES, RESOURCE_DELETION
+from cdk_workmail._actions import RESOURCE, RESOURCE_DELEGATES, RESOURCE_DELETION
+from cdk_workmail._entity import Entity, EntityKind, to_api_parameters
+from cdk_workmail._validation import RESOURCE_NAME, RESOURCE_TYPE, check_boolean, text
 from cdk_workmail.provider import WorkMailProvider
 
-_KIND = Kind(
+_KIND = EntityKind(
     word="Resource",
     name=RESOURCE_NAME,
-    attributes={"description": text("description", 64)},
+    attributes={"type": RESOURCE_TYPE, "description": text("description", 64)},
+    required=frozenset({"type"}),
     permission=RESOURCE,
     deletion=RESOURCE_DELETION,
 )
@@ -32,15 +33,14 @@ class WorkMailResourceType(StrEnum):
 class WorkMailResource(Entity):
     """A room or a piece of equipment of an Amazon WorkMail organization, with its delegates.
 
-    Deployed, the resource is there with what is declared here; what is not declared is left as it
-    is. A resource of that name that is there already is taken over. A changed name is changed in
-    place. It can be booked once it is enabled: with `enable`, or with a `WorkMailRegistration`
-    whose `entity_id` is `resource_id`.
+    An existing resource of that name is adopted, and what you do not declare stays as it is. A
+    changed name is changed in place. The resource can be booked once you enable it, with `enable`
+    or with a `WorkMailRegistration` of its `resource_id`.
 
-    Removed, the resource stays, because deleting one is for good; `RemovalPolicy.DESTROY` deletes.
+    Deletion is permanent, so a removed resource is retained unless you set `RemovalPolicy.DESTROY`.
 
-    Tokens are welcome in every string, and literals are checked at once, as in
-    `WorkMailRegistration`.
+    Every string can be a token. Literals are checked at synth, as in `WorkMailRegistration`:
+    ValueError names the construct, the value and what is allowed.
 
     CreateResource: https://docs.aws.amazon.com/workmail/latest/APIReference/API_CreateResource.html
     """
@@ -63,30 +63,31 @@ class WorkMailResource(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
-        """Declares that the resource is there.
+        """Declares that the resource exists.
 
         :param organization_id: `m-` and 32 hexadecimal digits.
         :param name: 1 to 20 characters.
         :param type: ROOM or EQUIPMENT.
         :param description: At most 64 characters.
-        :param hidden_from_global_address_list: Whether the address book leaves the resource out.
-        :param auto_accept_requests: Whether it answers requests by itself. If not, WorkMail wants
-            it to have delegates.
-        :param auto_decline_recurring_requests: Whether it declines what recurs.
-        :param auto_decline_conflicting_requests: Whether it declines what conflicts.
-        :param delegates: The ids or names of users and groups that answer for the resource. It has
-            these and no others; with [] it has none. Unless given, here or to `add_delegate`, its
-            delegates are left alone.
+        :param hidden_from_global_address_list: Whether the address book omits the resource.
+        :param auto_accept_requests: Whether it accepts requests by itself. If not, WorkMail
+            requires delegates.
+        :param auto_decline_recurring_requests: Whether it declines recurring requests.
+        :param auto_decline_conflicting_requests: Whether it declines conflicting requests.
+        :param delegates: The ids or names of the users and groups that accept requests for it.
+            Delegates that are not declared are removed; with [] all are. If omitted, here and in
+            `add_delegate`, delegates are not managed.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
-            Unless given, the region that the stack is deployed to.
-        :param adopt_existing: A resource of this name that is there already is taken over. With
-            False the deployment fails instead, and changes nothing.
-        :param removal_policy: What happens when the resource leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the resource for good, but not in a
-            rollback. The others are refused; SNAPSHOT is for registrations, which have the
-            mailbox.
-        :param provider: The function to use; one of the stack's own unless given.
+            By default the stack's region.
+        :param adopt_existing: By default an existing resource of this name is adopted. With False
+            the deployment fails instead, and changes nothing.
+        :param removal_policy: What happens when the resource leaves the stack: RETAIN, the default,
+            or DESTROY, which deletes it permanently, but not in a rollback.
+        :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
         super().__init__(
             scope,
@@ -98,24 +99,25 @@ class WorkMailResource(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
-        self._make_entity(
+        self._create_entity(
             {
-                "type": WorkMailResourceType(type).value,
+                "type": str(type),
                 "description": description,
                 "hidden_from_global_address_list": hidden_from_global_address_list,
             }
         )
-        self._delegates = Associates(self, "delegates", RESOURCE_DELEGATES)
-        self._delegates.book(
-            in_workmails_words(
-                {
-                    "auto_accept_requests": auto_accept_requests,
-                    "auto_decline_recurring_requests": auto_decline_recurring_requests,
-                    "auto_decline_conflicting_requests": auto_decline_conflicting_requests,
-                }
-            )
-        )
+        self._delegates = self._new_member_list("delegates", RESOURCE_DELEGATES)
+        options = {
+            "auto_accept_requests": auto_accept_requests,
+            "auto_decline_recurring_requests": auto_decline_recurring_requests,
+            "auto_decline_conflicting_requests": auto_decline_conflicting_requests,
+        }
+        for option, value in options.items():
+            if value is not None:
+                check_boolean(self, option, value)
+        self._delegates.set_booking_options(to_api_parameters(options))
         if delegates is not None:
             self._delegates.add(delegates)
 
@@ -125,5 +127,8 @@ class WorkMailResource(Entity):
         return self._entity_id
 
     def add_delegate(self, entity_id: str) -> None:
-        """Declares one more delegate, by its id or its name; it has no others from then on."""
+        """Declares one more delegate, by id or name. Delegates that are not declared are removed.
+
+        Raises ValueError for a literal that WorkMail would refuse, and for one declared twice.
+        """
         self._delegates.add([entity_id])

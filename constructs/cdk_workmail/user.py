@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
+import inspect
+from collections.abc import Mapping
+from typing import Literal
+
+from aws_cdk import CfnResource, RemovalPolicy
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_workmail._entity import Entity, Kind
-from cdk_workmail._literals import IDENTITY_PROVIDER_USER_ID, USER_NAME, USER_ROLE, text
-from cdk_workmail._permissions import USER, USER_DELETION, USER_PASSWORD
+from cdk_workmail._actions import USER, USER_DELETION, USER_PASSWORD
+from cdk_workmail._entity import Entity, EntityKind, to_api_parameters
+from cdk_workmail._validation import (
+    IDENTITY_PROVIDER_USER_ID,
+    USER_NAME,
+    USER_ROLE,
+    invalid,
+    text,
+)
 from cdk_workmail.provider import WorkMailProvider
 
-_TEXTS = (
+_HIDDEN = "hidden_from_global_address_list"
+# CreateUser takes these. UpdateUser takes all, and WorkMail may refuse it for a disabled user.
+_CREATED_WITH = {
     "display_name",
     "first_name",
     "last_name",
-    "initials",
-    "telephone",
-    "street",
-    "job_title",
-    "city",
-    "company",
-    "zip_code",
-    "department",
-    "country",
-    "office",
-)
-_KIND = Kind(
-    word="User",
-    name=USER_NAME,
-    attributes={
-        **{option: text(option, 256) for option in _TEXTS},
-        "role": USER_ROLE,
-        "identity_provider_user_id": IDENTITY_PROVIDER_USER_ID,
-    },
-    permission=USER,
-    deletion=USER_DELETION,
-)
+    "role",
+    _HIDDEN,
+    "identity_provider_user_id",
+}
 _PASSWORD_LENGTH = 32
-# Of what people or programs take for the end of a word or of a string.
+# Characters that end a word or a string in shells and programs.
 _NOT_IN_PASSWORDS = "\"'`\\ "
 
 
 class WorkMailUser(Entity):
     """A user of an Amazon WorkMail organization.
 
-    Deployed, the user is there with what is declared here; what is not declared is left as it is.
-    A user of that name who is there already is taken over. A changed name is refused, because
-    WorkMail cannot rename a user, and a user deleted and made again is another one without the
-    mailbox. The user has no mailbox yet: enable it with `enable`, or with a `WorkMailRegistration`
-    whose `entity_id` is `user_id`.
+    An existing user of that name is adopted, and what you do not declare stays as it is. WorkMail
+    cannot rename a user, so a changed name is refused. The user has a mailbox once you enable
+    it, with `enable` or with a `WorkMailRegistration` of its `user_id`. Prefer
+    `enable`: WorkMail may refuse to set the attributes from `initials` to `office` on a disabled
+    user, and with `enable` they are set after the user is enabled.
 
-    Removed, the user stays, because deleting one is for good; `RemovalPolicy.DESTROY` deletes.
+    Deletion is permanent, so a removed user is retained unless you set `RemovalPolicy.DESTROY`.
 
-    Unless a password is given, Secrets Manager makes one, in a secret that stays when it leaves the
-    stack. The function reads it at the moment when it makes the user, and again only when
-    `reset_password` changes. So it is not the password of a user who was there before, and after
-    the construct was renamed or moved the new secret is not it either, until it is reset.
+    Unless you give a password, Secrets Manager generates one, in a secret that is retained. The
+    function reads it when it creates the user, and again only when `reset_password` changes. So it
+    is not the password of an adopted user, nor is the new secret of a renamed or moved construct,
+    until you reset it.
 
-    Tokens are welcome in every string, and literals are checked at once, as in
-    `WorkMailRegistration`.
+    Every string can be a token. Literals are checked at synth, as in `WorkMailRegistration`:
+    ValueError names the construct, the value and what is allowed.
 
     CreateUser: https://docs.aws.amazon.com/workmail/latest/APIReference/API_CreateUser.html
     UpdateUser: https://docs.aws.amazon.com/workmail/latest/APIReference/API_UpdateUser.html
@@ -78,7 +72,7 @@ class WorkMailUser(Entity):
         display_name: str,
         first_name: str | None = None,
         last_name: str | None = None,
-        role: str | None = None,
+        role: Literal["USER", "REMOTE_USER"] | None = None,
         hidden_from_global_address_list: bool | None = None,
         initials: str | None = None,
         telephone: str | None = None,
@@ -97,16 +91,17 @@ class WorkMailUser(Entity):
         adopt_existing: bool = True,
         removal_policy: RemovalPolicy | None = None,
         provider: WorkMailProvider | None = None,
+        revision: str | None = None,
     ) -> None:
-        """Declares that the user is there.
+        """Declares that the user exists.
 
         :param organization_id: `m-` and 32 hexadecimal digits.
-        :param name: What the user signs in with, 1 to 64 characters. It cannot be changed.
-        :param display_name: What others see, at most 256 characters, as all attributes.
+        :param name: The name to sign in with, 1 to 64 characters. It cannot be changed.
+        :param display_name: The name that others see, at most 256 characters, as all attributes.
         :param first_name: The first name.
         :param last_name: The last name.
-        :param role: USER or REMOTE_USER; WorkMail makes a USER unless given.
-        :param hidden_from_global_address_list: Whether the address book leaves the user out.
+        :param role: USER or REMOTE_USER; WorkMail's default is USER.
+        :param hidden_from_global_address_list: Whether the address book omits the user.
         :param initials: The initials.
         :param telephone: The telephone number.
         :param street: The street.
@@ -119,22 +114,23 @@ class WorkMailUser(Entity):
         :param office: The office.
         :param identity_provider_user_id: The user's id in IAM Identity Center. No password is
             generated for such a user.
-        :param password: A secret whose whole text is the password, in the stack's region. Unless
-            given, and without `identity_provider_user_id`, one is generated: 32 letters, digits and
-            punctuation. Each secret costs what Secrets Manager takes for it.
+        :param password: A secret that holds the password as its whole text, in the stack's region.
+            By default, without `identity_provider_user_id`, one is generated: 32 letters, digits
+            and punctuation. Secrets Manager charges for each secret.
         :param reset_password: A text, such as a date; never the password. When it changes, the
-            user's password becomes what the secret holds at that moment. A new version of the
-            secret alone resets nothing, and neither does a rollback. Refused without a secret.
+            password is reset to what the secret holds at that time. A new version of the secret
+            alone resets nothing, and neither does a rollback. Refused without a secret.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
-            Unless given, the region that the stack is deployed to.
-        :param adopt_existing: A user of this name who is there already is taken over. With False
-            the deployment fails instead, and changes nothing.
-        :param removal_policy: What happens when the user leaves the stack. Unless given it is
-            RETAIN, and nothing does. DESTROY deletes the user for good, but not in a
-            rollback. The others are refused; SNAPSHOT is for registrations, which have the
-            mailbox.
-        :param provider: The function to use; one of the stack's own unless given.
+            By default the stack's region.
+        :param adopt_existing: By default an existing user of this name is adopted. With False the
+            deployment fails instead, and changes nothing.
+        :param removal_policy: What happens when the user leaves the stack: RETAIN, the default, or
+            DESTROY, which deletes it permanently, but not in a rollback.
+        :param provider: The function to use; by default the stack's own.
+        :param revision: Any text. When it changes, the next deployment compares everything with
+            WorkMail again and repairs it, although nothing else has changed.
         """
+        given = locals()
         super().__init__(
             scope,
             id,
@@ -145,50 +141,67 @@ class WorkMailUser(Entity):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
             provider=provider,
+            revision=revision,
         )
-        if password is not None:
-            self._declarations.check_password(self, password)
-        elif identity_provider_user_id is None:
-            password = self._generate(name)
-        elif reset_password is not None:
-            raise ValueError(
-                f"{self.node.path}: reset_password must come with password, got "
-                f"identity_provider_user_id alone: there is no secret to reset it to"
-            )
-        if reset_password == "":
-            raise ValueError(f"{self.node.path}: reset_password must be a text, got ''")
+        self._check_password(password, reset_password, identity_provider_user_id)
+        generated = None
+        if password is None and identity_provider_user_id is None:
+            password = generated = self._generate(name)
         self.password = password
-        self._make_entity(
-            {
-                "display_name": display_name,
-                "first_name": first_name,
-                "last_name": last_name,
-                "role": role,
-                "hidden_from_global_address_list": hidden_from_global_address_list,
-                "initials": initials,
-                "telephone": telephone,
-                "street": street,
-                "job_title": job_title,
-                "city": city,
-                "company": company,
-                "zip_code": zip_code,
-                "department": department,
-                "country": country,
-                "office": office,
-                "identity_provider_user_id": identity_provider_user_id,
-            },
+        attributes = {option: given[option] for option in _ATTRIBUTES}
+        self._updated_with = to_api_parameters(
+            {option: attributes[option] for option in _ATTRIBUTES if option not in _CREATED_WITH}
+        )
+        self._create_entity(
+            attributes,
             PasswordSecretArn=password.secret_arn if password else None,
             ResetPassword=reset_password,
         )
-        if password is not None:
-            self._resource.add_resource_dependency(self._permissions.on_password(password))
+        permissions = self._organization.permissions
+        if generated:
+            self._resource.add_resource_dependency(permissions.on_generated_password(generated))
+        elif password:
+            self._resource.add_resource_dependency(permissions.on_given_password(password))
         if reset_password is not None:
-            self._permit(USER_PASSWORD)
+            self._organization.permit(self._resource, USER_PASSWORD)
 
     @property
     def user_id(self) -> str:
         """The user's id in WorkMail."""
         return self._entity_id
+
+    def _move_attributes(self, registration: CfnResource) -> None:
+        if not self._updated_with:
+            return
+        for name in self._updated_with:
+            self._resource.add_property_deletion_override(f"Attributes.{name}")
+        registration.add_property_override("UserAttributes", self._updated_with)
+        self._organization.permit(registration, USER)
+
+    def _check_password(
+        self,
+        password: secretsmanager.ISecret | None,
+        reset_password: str | None,
+        identity_provider_user_id: str | None,
+    ) -> None:
+        path = self.node.path
+        if password is not None:
+            if not hasattr(password, "secret_arn"):
+                # The value can be a password, which no error may show.
+                raise ValueError(
+                    f"{path}: password must be a secret of Secrets Manager, got a "
+                    f"{type(password).__name__}"
+                )
+            self._organization.declarations.check_password(self, password)
+        if reset_password is None:
+            return
+        if not isinstance(reset_password, str) or not reset_password:
+            raise invalid(self, "reset_password", "a text that is not empty", reset_password)
+        if password is None and identity_provider_user_id is not None:
+            raise ValueError(
+                f"{path}: reset_password must come with password, got "
+                f"identity_provider_user_id alone: there is no secret to reset it to"
+            )
 
     def _generate(self, name: str) -> secretsmanager.Secret:
         return secretsmanager.Secret(
@@ -199,6 +212,29 @@ class WorkMailUser(Entity):
                 password_length=_PASSWORD_LENGTH,
                 exclude_characters=_NOT_IN_PASSWORDS,
             ),
-            # The user stays as well.
+            # The user is retained as well.
             removal_policy=RemovalPolicy.RETAIN,
         )
+
+
+def _options(construct: type) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(construct.__init__).parameters  # type: ignore[misc]
+
+
+_ATTRIBUTES = [
+    option
+    for option in _options(WorkMailUser)
+    if option not in {*_options(Entity), "password", "reset_password"}
+]
+_KIND = EntityKind(
+    word="User",
+    name=USER_NAME,
+    attributes={
+        **{option: text(option, 256) for option in _ATTRIBUTES if option != _HIDDEN},
+        "role": USER_ROLE,
+        "identity_provider_user_id": IDENTITY_PROVIDER_USER_ID,
+    },
+    required=frozenset({"display_name"}),
+    permission=USER,
+    deletion=USER_DELETION,
+)

@@ -11,32 +11,9 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, FileSystem, Stack
 
+from tests.synth.assembly import SYNTH, asset_of, files_of
 from tests.synth.conftest import ROOT
 from tests.synth.roster import register
-
-SYNTH = """
-import sys
-from aws_cdk import App, Stack
-from cdk_workmail import WorkMailRegistration, _asset
-assert _asset.__file__.startswith(sys.argv[1]), _asset.__file__
-app = App(outdir=sys.argv[2])
-WorkMailRegistration(Stack(app, "Mail"), "Alice", organization_id="m-" + 32 * "0",
-                     entity_id="alice", email="alice@example.com")
-app.synth()
-"""
-
-
-def asset_of(assembly: Path) -> Path:
-    (asset,) = (path for path in assembly.iterdir() if path.name.startswith("asset."))
-    return asset
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def modes_of(folder: Path) -> set[int]:
@@ -54,7 +31,10 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_asset_is_our_source_and_crhelper_and_nothing_else(asset: Path) -> None:
     source = ROOT / "lambda_src" / "workmail_provider"
-    ours = {f"workmail_provider/{path.name}": path.read_bytes() for path in source.glob("*.py")}
+    ours = {
+        f"workmail_provider/{path.relative_to(source).as_posix()}": path.read_bytes()
+        for path in source.rglob("*.py")
+    }
     installed = importlib.metadata.distribution("crhelper")
     crhelper = Path(str(installed.locate_file("crhelper")))
     metadata = Path(str(installed.locate_file("crhelper-2.0.12.dist-info")))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, RemovalPolicy, Stack, Stage
-from aws_cdk.assertions import Annotations, Match, Template
+from aws_cdk import App, RemovalPolicy, Stack, Stage
+from aws_cdk.assertions import Template
 
-import cdk_workmail
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
+    ACTIONS,
     GROUP,
     ORGANIZATION,
     OTHER_ORGANIZATION,
@@ -22,50 +22,34 @@ from tests.synth.roster import (
     declare_group,
     declare_resource,
     declare_user,
+    granted_on,
     needed_by,
     new_stack,
     only,
+    organizations,
+    properties_of,
     register,
     resources,
+    team,
 )
-from tests.synth.test_permissions import organizations, statements
 
-Declare = Callable[..., Any]
+
+class Kind(NamedTuple):
+    """Users, groups or resources."""
+
+    declare: Callable[..., Any]
+    type: str
+    id_attribute: str
+
 
 OF_EACH_KIND = pytest.mark.parametrize(
-    ("declare", "type", "id_attribute"),
+    "kind",
     [
-        (declare_user, USER, "UserId"),
-        (declare_group, GROUP, "GroupId"),
-        (declare_resource, RESOURCE, "ResourceId"),
+        Kind(declare_user, USER, "UserId"),
+        Kind(declare_group, GROUP, "GroupId"),
+        Kind(declare_resource, RESOURCE, "ResourceId"),
     ],
 )
-ACTIONS = {
-    USER: {
-        "workmail:CreateUser",
-        "workmail:UpdateUser",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    },
-    GROUP: {
-        "workmail:CreateGroup",
-        "workmail:UpdateGroup",
-        "workmail:DescribeGroup",
-        "workmail:DescribeUser",
-        "workmail:DescribeResource",
-        "workmail:DescribeOrganization",
-    },
-    RESOURCE: {
-        "workmail:CreateResource",
-        "workmail:UpdateResource",
-        "workmail:DescribeResource",
-        "workmail:DescribeUser",
-        "workmail:DescribeGroup",
-        "workmail:DescribeOrganization",
-    },
-}
 DELETION = {
     USER: {"workmail:DeleteUser"},
     GROUP: {"workmail:DeleteGroup"},
@@ -73,53 +57,43 @@ DELETION = {
 }
 
 
-def granted_on(stack: Stack, organization: str = ORGANIZATION) -> list[set[str]]:
-    """The WorkMail actions of each statement on the organization."""
-    return [
-        actions
-        for actions, arns in statements(stack)
-        if json.dumps(arns).endswith(f':organization/{organization}"]]}}]')
-    ]
-
-
-def properties_of(stack: Stack, type: str) -> dict[str, Any]:
-    found: dict[str, Any] = only(resources(stack, type))["Properties"]
-    return found
-
-
-def test_everything_public_is_exported() -> None:
-    for name in ("WorkMailUser", "WorkMailGroup", "WorkMailResource", "WorkMailResourceType"):
-        assert name in cdk_workmail.__all__
-        assert getattr(cdk_workmail, name)
+@OF_EACH_KIND
+def test_the_resource_says_what_was_declared_and_nothing_else(kind: Kind) -> None:
+    plain, full = new_stack(), new_stack()
+    provider = kind.declare(plain, "It").provider
+    given = {GROUP: {}, RESOURCE: {"Type": "ROOM"}, USER: {"DisplayName": "It"}}
+    properties = properties_of(plain, kind.type)
+    properties.pop("PasswordSecretArn", None)
+    assert properties == {
+        "ServiceToken": plain.resolve(provider.service_token),
+        "ServiceTimeout": 630,
+        "OrganizationId": ORGANIZATION,
+        "Name": "it",
+        "AdoptExisting": True,
+        "Attributes": given[kind.type],
+    }
+    options = {"adopt_existing": False, "organization_region": "eu-west-1"}
+    kind.declare(full, "It", **options, hidden_from_global_address_list=True)
+    expected = {
+        "AdoptExisting": False,
+        "OrganizationRegion": "eu-west-1",
+        "Attributes": given[kind.type] | {"HiddenFromGlobalAddressList": True},
+    }
+    assert expected.items() <= properties_of(full, kind.type).items()
 
 
 @OF_EACH_KIND
-def test_an_entity_gives_its_id_name_and_organization(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_gives_its_id_name_and_organization(kind: Kind) -> None:
     stack = new_stack()
-    entity = declare(stack)
-    (logical_id,) = resources(stack, type)
+    entity = kind.declare(stack)
+    (logical_id,) = resources(stack, kind.type)
     ids = {"UserId": "user_id", "GroupId": "group_id", "ResourceId": "resource_id"}
     for value, attribute in (
-        (getattr(entity, ids[id_attribute]), id_attribute),
+        (getattr(entity, ids[kind.id_attribute]), kind.id_attribute),
         (entity.name, "Name"),
         (entity.organization_id, "OrganizationId"),
     ):
         assert stack.resolve(value) == {"Fn::GetAtt": [logical_id, attribute]}
-
-
-@OF_EACH_KIND
-def test_what_exists_is_adopted_in_the_stacks_region_unless_told(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    plain, told = new_stack(), new_stack()
-    declare(plain)
-    assert properties_of(plain, type)["AdoptExisting"] is True
-    assert "OrganizationRegion" not in properties_of(plain, type)
-    declare(told, adopt_existing=False, organization_region="eu-west-1")
-    assert properties_of(told, type)["AdoptExisting"] is False
-    assert properties_of(told, type)["OrganizationRegion"] == "eu-west-1"
 
 
 @OF_EACH_KIND
@@ -131,66 +105,34 @@ def test_what_exists_is_adopted_in_the_stacks_region_unless_told(
         (RemovalPolicy.DESTROY, "Delete", "Delete"),
     ],
 )
-def test_an_entity_stays_unless_it_is_told_to_go(
-    declare: Declare,
-    type: str,
-    id_attribute: str,
-    policy: RemovalPolicy | None,
-    deletion: str,
-    replacement: str,
+def test_an_entity_is_retained_by_default_and_deleted_only_with_the_permission(
+    kind: Kind, policy: RemovalPolicy | None, deletion: str, replacement: str
 ) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=policy)
-    resource = only(resources(stack, type))
+    kind.declare(stack, removal_policy=policy)
+    policy_deletes = policy is RemovalPolicy.DESTROY
+    resource = only(resources(stack, kind.type))
     assert resource["DeletionPolicy"] == deletion
     assert resource["UpdateReplacePolicy"] == replacement
-    assert (DELETION[type] in granted_on(stack)) == (deletion != "Retain")
+    assert granted_on(stack) == [
+        ACTIONS[kind.type],
+        *([DELETION[kind.type]] if policy_deletes else []),
+    ]
 
 
 @OF_EACH_KIND
-@pytest.mark.parametrize(
-    ("policy", "why"),
-    [
-        (RemovalPolicy.SNAPSHOT, "a mailbox is exported when its registration leaves"),
-        (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, "WorkMail does not tell when it was made"),
-    ],
-)
-def test_an_entity_stays_or_goes_and_nothing_between(
-    declare: Declare, type: str, id_attribute: str, policy: RemovalPolicy, why: str
-) -> None:
-    with pytest.raises(
-        ValueError,
-        match=rf"^Mail/It: removal_policy must be RETAIN or DESTROY, got {policy.name}: {why}",
-    ):
-        declare(new_stack(), "It", removal_policy=policy)
-
-
-@OF_EACH_KIND
-def test_the_role_may_do_exactly_what_the_kind_needs(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    kept, destroyed = new_stack(), new_stack()
-    declare(kept)
-    assert granted_on(kept) == [ACTIONS[type]]
-    declare(destroyed, removal_policy=RemovalPolicy.DESTROY)
-    assert granted_on(destroyed) == [ACTIONS[type], DELETION[type]]
-
-
-@OF_EACH_KIND
-def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(kind: Kind) -> None:
     """A policy of its own, which CloudFormation deletes after what depends on it."""
     without, beside = new_stack(), new_stack()
     for stack in (without, beside):
-        declare(stack, "Kept")
-    declare(beside, "Destroyed", removal_policy=RemovalPolicy.DESTROY)
+        kind.declare(stack, "Kept")
+    kind.declare(beside, "Destroyed", removal_policy=RemovalPolicy.DESTROY)
     (deleting,) = (id for id in organizations(beside) if "Deletion" in id)
     before = Template.from_stack(without).to_json()["Resources"]
     after = Template.from_stack(beside).to_json()["Resources"]
     unchanged = [id for id in before if "Passwords" not in id]
     assert {id: before[id] for id in unchanged} == {id: after[id] for id in unchanged}
-    found = resources(beside, type)
+    found = resources(beside, kind.type)
     assert {id.startswith("Destroyed"): deleting in found[id]["DependsOn"] for id in found} == {
         True: True,
         False: False,
@@ -198,12 +140,10 @@ def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(
 
 
 @OF_EACH_KIND
-def test_an_entity_needs_all_that_its_function_needs(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_needs_all_that_its_function_needs(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=RemovalPolicy.DESTROY)
-    (id,) = resources(stack, type)
+    kind.declare(stack, removal_policy=RemovalPolicy.DESTROY)
+    (id,) = resources(stack, kind.type)
     expected = {
         *resources(stack, "AWS::IAM::Policy"),
         *resources(stack, "AWS::Lambda::EventInvokeConfig"),
@@ -212,46 +152,40 @@ def test_an_entity_needs_all_that_its_function_needs(
 
 
 @OF_EACH_KIND
-def test_each_organization_and_kind_has_policies_of_its_own(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_each_organization_and_kind_has_policies_of_its_own(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, "One")
-    declare(stack, "Two")
-    declare(stack, "Far", organization_id=OTHER_ORGANIZATION)
+    kind.declare(stack, "One")
+    kind.declare(stack, "Two")
+    kind.declare(stack, "Far", organization_id=OTHER_ORGANIZATION)
     register(stack, "Registered")
-    assert granted_on(stack, OTHER_ORGANIZATION) == [ACTIONS[type]]
+    assert granted_on(stack, OTHER_ORGANIZATION) == [ACTIONS[kind.type]]
     assert len(granted_on(stack)) == 2
-    for resource in resources(stack, type).values():
+    for resource in resources(stack, kind.type).values():
         (policy,) = (id for id in resource["DependsOn"] if id in organizations(stack))
         organization = resource["Properties"]["OrganizationId"]
         assert organization in json.dumps(organizations(stack)[policy])
 
 
 @OF_EACH_KIND
-def test_registrations_beside_an_entity_are_as_without_it(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_registrations_beside_an_entity_are_as_without_it(kind: Kind) -> None:
     without, beside = new_stack(), new_stack()
     for stack in (without, beside):
         register(stack, "Bob")
-    declare(beside)
+    kind.declare(beside)
     before = Template.from_stack(without).to_json()["Resources"]
     after = Template.from_stack(beside).to_json()["Resources"]
     assert before == {id: after[id] for id in before}
 
 
 @OF_EACH_KIND
-def test_the_short_form_is_a_registration_of_the_entity(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_the_short_form_is_a_registration_of_the_entity(kind: Kind) -> None:
     stack = new_stack()
     provider = WorkMailProvider(stack, "Provider")
-    entity = declare(stack, provider=provider, organization_region="eu-west-1")
+    entity = kind.declare(stack, provider=provider, organization_region="eu-west-1")
     enabled = entity.enable(
         email="it@example.com", adopt_existing=False, aliases=[], remove_other_aliases=True
     )
-    (logical_id,) = resources(stack, type)
+    (logical_id,) = resources(stack, kind.type)
     assert isinstance(enabled, WorkMailRegistration)
     assert enabled is entity.node.find_child("Registration")
     assert enabled.provider is provider
@@ -260,7 +194,7 @@ def test_the_short_form_is_a_registration_of_the_entity(
         "ServiceTimeout": 630,
         "OrganizationId": ORGANIZATION,
         "OrganizationRegion": "eu-west-1",
-        "EntityId": {"Fn::GetAtt": [logical_id, id_attribute]},
+        "EntityId": {"Fn::GetAtt": [logical_id, kind.id_attribute]},
         "Email": "it@example.com",
         "AdoptExisting": False,
         "Aliases": [],
@@ -269,76 +203,32 @@ def test_the_short_form_is_a_registration_of_the_entity(
 
 
 @OF_EACH_KIND
-def test_the_short_form_has_the_registrations_removal(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_the_short_form_has_the_registrations_removal(kind: Kind) -> None:
     stack = new_stack()
     export = MailboxExport(stack, "Export")
-    declare(stack).enable(
+    kind.declare(stack).enable(
         email="it@example.com", removal_policy=RemovalPolicy.SNAPSHOT, mailbox_export=export
     )
     assert "MailboxExport" in properties_of(stack, REGISTRATION)
 
 
 @OF_EACH_KIND
-def test_a_registration_leaves_before_its_entity(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_a_registration_leaves_before_its_entity(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=RemovalPolicy.DESTROY).enable(email="it@example.com")
-    (entity,), (registration,) = resources(stack, type), resources(stack, REGISTRATION)
+    kind.declare(stack, removal_policy=RemovalPolicy.DESTROY).enable(email="it@example.com")
+    (entity,), (registration,) = resources(stack, kind.type), resources(stack, REGISTRATION)
     assert entity in needed_by(stack, registration)
 
 
 @OF_EACH_KIND
-def test_an_entity_is_declared_once_in_a_stack(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_is_declared_once_in_a_stack(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, "One", name="it")
-    declare(stack, "Far", name="it", organization_id=OTHER_ORGANIZATION)
+    kind.declare(stack, "One", name="it")
+    kind.declare(stack, "Far", name="it", organization_id=OTHER_ORGANIZATION)
     with pytest.raises(
         ValueError, match=r"^Mail/Two: name must be declared once .* got 'IT', which Mail/One "
     ):
-        declare(stack, "Two", name="IT")
-
-
-def test_names_of_different_kinds_and_tokens_are_not_compared() -> None:
-    stack = new_stack()
-    name = CfnParameter(stack, "Name").value_as_string
-    for declare in (declare_user, declare_group, declare_resource):
-        declare(stack, f"{declare.__name__}1", name="it")
-        declare(stack, f"{declare.__name__}2", name=name)
-        declare(stack, f"{declare.__name__}3", name=name)
-
-
-@OF_EACH_KIND
-def test_where_the_organization_is_is_checked(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    with pytest.raises(ValueError, match=r"^Mail/It: organization_id must be 'm-'"):
-        declare(new_stack(), "It", organization_id="m-1")
-    with pytest.raises(ValueError, match=r"^Mail/It: WorkMail is not in the stack's region"):
-        declare(new_stack(env=Environment(region="eu-central-1")), "It")
-
-
-@OF_EACH_KIND
-def test_a_stack_of_entities_warns_of_the_end_of_support(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    stack = new_stack()
-    declare(stack)
-    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    assert "March 31, 2027" in str(warning.entry.data)
-
-
-@pytest.mark.parametrize(("users", "expected"), [(4, None), (5, 5)])
-def test_all_that_is_declared_counts_for_what_is_reserved(users: int, expected: int | None) -> None:
-    stack = new_stack()
-    for number in range(users):
-        declare_user(stack, f"Member{number}").enable(email=f"{number}@example.com")
-    function = only(resources(stack, "AWS::Lambda::Function"))["Properties"]
-    assert function.get("ReservedConcurrentExecutions") == expected
+        kind.declare(stack, "Two", name="IT")
 
 
 def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
@@ -362,23 +252,6 @@ def test_stacks_that_share_a_function_bring_their_own_policies() -> None:
         == 2 * len(["stack", "user", "group", "resource", "deletion of each", "", "", "passwords"])
     )
     assert max(map(len, names)) <= 128
-
-
-def test_policies_have_names_that_iam_allows() -> None:
-    stack = Stack(App(), "Mail" * 32)
-    declare_resource(stack, delegates=["alice"], removal_policy=RemovalPolicy.DESTROY)
-    declare_user(stack, reset_password="1")
-    for policy in resources(stack, "AWS::IAM::Policy").values():
-        assert len(policy["Properties"]["PolicyName"]) <= 128
-
-
-def team(scope: Stack) -> None:
-    alice = declare_user(scope, "Alice", removal_policy=RemovalPolicy.DESTROY)
-    bob = declare_user(scope, "Bob", reset_password="2026-11-22")
-    group = declare_group(scope, members=[alice.user_id, bob.user_id])
-    room = declare_resource(scope, delegates=[group.group_id])
-    for entity in (alice, bob, group, room):
-        entity.enable(email=f"{entity.node.id.lower()}@example.com")
 
 
 def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:

@@ -3,29 +3,32 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from aws_cdk import App, CfnParameter, Duration, Environment, NestedStack, RemovalPolicy, Stack
+from aws_cdk import App, CfnParameter, Duration, Environment, NestedStack, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
-from cdk_workmail import MailboxExport, WorkMailProvider
+from cdk_workmail import WorkMailProvider
 from tests.synth.roster import REGISTRATION, new_stack, only, register, resources
 
 FUNCTION = "AWS::Lambda::Function"
 LOG_GROUP = "AWS::Logs::LogGroup"
 
 
-def test_a_stack_has_one_function() -> None:
+def test_a_stack_has_one_function_which_keeps_its_logical_id() -> None:
+    """CloudFormation refuses to update a custom resource with another function."""
     stack = new_stack()
     assert register(stack, "Alice").provider is register(stack, "Bob").provider
-    assert len(resources(stack, FUNCTION)) == 1
-
-
-def test_the_function_keeps_its_logical_id() -> None:
-    """CloudFormation refuses to update a custom resource whose function is another one."""
-    stack = new_stack()
-    register(stack)
     assert list(resources(stack, FUNCTION)) == ["CustomWorkMailProviderFunctionD5A068A6"]
+
+
+def test_nine_declarations_reserve_no_concurrent_executions() -> None:
+    """An account's limit can be 10, and Lambda keeps some of them unreserved."""
+    stack = new_stack()
+    for number in range(9):
+        register(stack, f"Member{number}")
+    properties = only(resources(stack, FUNCTION))["Properties"]
+    assert "ReservedConcurrentExecutions" not in properties
 
 
 def test_the_function_is_as_documented() -> None:
@@ -39,7 +42,6 @@ def test_the_function_is_as_documented() -> None:
         "Timeout": 600,
     }
     assert expected.items() <= properties.items()
-    assert "ReservedConcurrentExecutions" not in properties
 
 
 def test_the_runtime_is_the_newest_that_the_library_knows() -> None:
@@ -50,7 +52,7 @@ def test_the_runtime_is_the_newest_that_the_library_knows() -> None:
     assert only(resources(stack, FUNCTION))["Properties"]["Runtime"] == newest
 
 
-def test_no_event_is_repeated_or_handed_out_after_cloudformation_gave_up() -> None:
+def test_lambda_repeats_no_event_and_drops_late_ones() -> None:
     stack = new_stack()
     register(stack, provider=WorkMailProvider(stack, "Own", timeout=Duration.minutes(5)))
     settings = only(resources(stack, "AWS::Lambda::EventInvokeConfig"))["Properties"]
@@ -84,15 +86,6 @@ def test_options_reach_the_function() -> None:
     assert provider.service_timeout.to_seconds() == 930
 
 
-def test_a_given_log_group_is_used() -> None:
-    stack = new_stack()
-    group = logs.LogGroup(stack, "Log")
-    WorkMailProvider(stack, "Provider", log_group=group)
-    assert list(resources(stack, LOG_GROUP)) == [stack.get_logical_id(group.node.default_child)]  # type: ignore[arg-type]
-    logging = only(resources(stack, FUNCTION))["Properties"]["LoggingConfig"]
-    assert logging["LogGroup"] == stack.resolve(group.log_group_name)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -100,13 +93,14 @@ def test_a_given_log_group_is_used() -> None:
         ({"memory_size": 10241}, "memory_size must be 128 to 10240 MiB, got 10241"),
         ({"timeout": Duration.seconds(179)}, "timeout must be 180 to 900 seconds, got 179: "),
         ({"timeout": Duration.seconds(901)}, "timeout must be 180 to 900 seconds, got 901: "),
-        (
-            {"reserved_concurrent_executions": 0},
-            "reserved_concurrent_executions must be at least 1, or -1 to reserve none, got 0: ",
-        ),
-        (
-            {"reserved_concurrent_executions": -2},
-            "reserved_concurrent_executions must be at least 1, or -1 to reserve none, got -2: ",
+        ({"timeout": 600}, "timeout must be a Duration, got 600"),
+        *(
+            (
+                {"reserved_concurrent_executions": number},
+                f"reserved_concurrent_executions must be at least 1, got {number!r}: omit it to "
+                "reserve none, which is the default",
+            )
+            for number in (0, -1, "5")
         ),
     ],
 )
@@ -140,82 +134,6 @@ def test_numbers_may_be_tokens_and_the_timeout_may_not() -> None:
     assert properties["ReservedConcurrentExecutions"] == {"Ref": "Number"}
     with pytest.raises(ValueError, match=r"^Mail/Timeout: timeout must be known at synth"):
         WorkMailProvider(stack, "Timeout", timeout=Duration.seconds(number))
-
-
-def reserved(provider: WorkMailProvider) -> object:
-    function = only(resources(Stack.of(provider), FUNCTION))
-    return function["Properties"].get("ReservedConcurrentExecutions")
-
-
-@pytest.mark.parametrize(
-    ("registrations", "given", "expected"),
-    [(8, None, None), (9, None, 5), (9, 4, 4), (9, -1, None), (1, 4, 4), (1, -1, None)],
-)
-def test_a_roster_reserves_five_unless_told_otherwise(
-    registrations: int, given: int | None, expected: int | None
-) -> None:
-    stack = new_stack()
-    provider = WorkMailProvider(stack, "Provider", reserved_concurrent_executions=given)
-    for number in range(registrations):
-        register(stack, f"Member{number}", provider=provider)
-    assert reserved(provider) == expected
-
-
-def test_what_was_chosen_is_reserved_with_exports_too() -> None:
-    stack = new_stack()
-    provider = WorkMailProvider(stack, "Provider", reserved_concurrent_executions=3)
-    removal: dict[str, Any] = {
-        "removal_policy": RemovalPolicy.SNAPSHOT,
-        "mailbox_export": MailboxExport(stack, "Export"),
-    }
-    register(stack, provider=provider, **removal)
-    assert reserved(provider) == 3
-
-
-def test_an_app_with_exports_reserves_none() -> None:
-    """Also when nothing is registered with one any more: what it registered has yet to leave."""
-    stack = new_stack()
-    MailboxExport(Stack(cast(App, stack.node.root), "Archive"), "Export")
-    for number in range(9):
-        provider = register(stack, f"Member{number}").provider
-    assert reserved(provider) is None
-
-
-def test_the_exports_of_another_app_change_nothing() -> None:
-    MailboxExport(new_stack(), "Export")
-    stack = new_stack()
-    for number in range(9):
-        provider = register(stack, f"Member{number}").provider
-    assert reserved(provider) == 5
-
-
-def test_the_rosters_of_all_stacks_that_share_a_function_count() -> None:
-    app = App()
-    provider = WorkMailProvider(Stack(app, "Shared"), "Provider")
-    users = [Stack(app, "One"), Stack(app, "Two"), NestedStack(Stack.of(provider), "Nested")]
-    for stack in users:
-        for number in range(3):
-            register(stack, f"Member{number}", provider=provider)
-    assert reserved(provider) == 5
-
-
-def test_what_is_reserved_is_decided_when_all_are_declared() -> None:
-    stack = new_stack()
-    provider = WorkMailProvider(stack, "Provider")
-    for number in range(8):
-        register(stack, f"Member{number}", provider=provider)
-    function = cast(lambda_.CfnFunction, provider.function.node.default_child)
-    assert stack.resolve(function.reserved_concurrent_executions) is None
-    register(stack, "Last", provider=provider)
-    assert reserved(provider) == 5
-
-
-def test_a_provider_is_shared_within_a_stack() -> None:
-    stack = new_stack()
-    provider = WorkMailProvider(stack, "Provider")
-    assert register(stack, "Alice", provider=provider).provider is provider
-    register(stack, "Bob", provider=provider)
-    assert len(resources(stack, FUNCTION)) == 1
 
 
 def test_a_provider_is_shared_across_stacks() -> None:

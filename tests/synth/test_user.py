@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from typing import Any
 
-import botocore.session
 import pytest
-from aws_cdk import App, CfnParameter, Environment, Fn, RemovalPolicy, Stack
+from aws_cdk import CfnParameter, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_workmail import WorkMailProvider, WorkMailUser
-from cdk_workmail._literals import IDENTITY_PROVIDER_USER_ID, USER_NAME, USER_ROLE
-from cdk_workmail.user import _KIND
+from cdk_workmail import WorkMailProvider
 from tests.synth.roster import (
     ORGANIZATION,
+    POLICY,
+    REGISTRATION,
     USER,
+    USER_TEXTS,
     declare_user,
     needed_by,
     new_stack,
     only,
+    parameters,
+    properties_of,
     resources,
 )
-from tests.synth.test_entities import properties_of
-from tests.synth.test_permissions import POLICY
 
 SECRET = "AWS::SecretsManager::Secret"
 IDENTITY = "12345678-1234-1234-1234-123456789012"
-TEXTS = {
-    "display_name": "DisplayName",
-    "first_name": "FirstName",
-    "last_name": "LastName",
-    "initials": "Initials",
-    "telephone": "Telephone",
-    "street": "Street",
-    "job_title": "JobTitle",
-    "city": "City",
-    "company": "Company",
-    "zip_code": "ZipCode",
-    "department": "Department",
-    "country": "Country",
-    "office": "Office",
-}
 IRELAND = Environment(account="111111111111", region="eu-west-1")
-
-
-def members(operation: str) -> dict[str, Any]:
-    model = botocore.session.get_session().get_service_model("workmail")
-    shape = model.operation_model(operation).input_shape
-    assert shape is not None
-    return {name: member.metadata for name, member in shape.members.items()}
 
 
 def reading(stack: Stack) -> dict[str, Any]:
@@ -88,7 +65,7 @@ def test_the_resource_says_what_was_declared_and_nothing_else() -> None:
 
 def test_every_attribute_has_workmails_own_name() -> None:
     stack = new_stack()
-    texts = {option: f"a {option}" for option in TEXTS}
+    texts = {option: f"a {option}" for option in USER_TEXTS}
     declare_user(
         stack,
         **texts,
@@ -98,12 +75,12 @@ def test_every_attribute_has_workmails_own_name() -> None:
         reset_password=None,
     )
     attributes = properties_of(stack, USER)["Attributes"]
-    assert attributes == {TEXTS[option]: text for option, text in texts.items()} | {
+    assert attributes == {USER_TEXTS[option]: text for option, text in texts.items()} | {
         "Role": "REMOTE_USER",
         "HiddenFromGlobalAddressList": False,
         "IdentityProviderUserId": IDENTITY,
     }
-    assert attributes.keys() == members("UpdateUser").keys() - {"OrganizationId", "UserId"}
+    assert attributes.keys() == parameters("UpdateUser").keys() - {"OrganizationId", "UserId"}
 
 
 def test_an_attribute_can_be_emptied() -> None:
@@ -112,85 +89,13 @@ def test_an_attribute_can_be_emptied() -> None:
     assert properties_of(stack, USER)["Attributes"]["Office"] == ""
 
 
-def test_the_rules_are_those_of_the_service_model() -> None:
-    described = members("CreateUser")
-    for rule, member in (
-        (USER_NAME, described["Name"]),
-        (IDENTITY_PROVIDER_USER_ID, described["IdentityProviderUserId"]),
-    ):
-        assert rule.pattern.pattern == member["pattern"]
-        assert rule.longest == member["max"]
-        assert not rule.accepts("")
-    updated = members("UpdateUser")
-    for option, member in TEXTS.items():
-        assert _KIND.attributes[option].longest == updated[member]["max"]
-        assert "pattern" not in updated[member]
-    # The others are refused in a request: https://docs.aws.amazon.com/workmail/latest/APIReference
-    assert [role for role in described["Role"]["enum"] if USER_ROLE.accepts(role)] == [
-        "USER",
-        "REMOTE_USER",
-    ]
+OF_THIS_STACK = {"Fn::Join": ["", [{"Ref": "AWS::StackId"}, "/Permissions"]]}
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("name", ""),
-        ("name", "a" * 65),
-        ("name", "two words"),
-        ("name", "änne"),
-        ("name", "alice@example"),
-        ("name", "alice\n"),
-        *((option, "x" * 257) for option in TEXTS),
-        ("role", "SYSTEM_USER"),
-        ("role", "user"),
-        ("identity_provider_user_id", ""),
-        ("identity_provider_user_id", "alice"),
-    ],
-)
-def test_what_workmail_would_refuse_is_an_error(option: str, value: str) -> None:
-    with pytest.raises(ValueError) as refused:
-        declare_user(new_stack(), **{option: value})
-    message = str(refused.value)
-    assert message.startswith(f"Mail/Alice: {option} must be ")
-    assert message.endswith(f", got {value!r}")
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("name", "a" * 64),
-        ("name", "alice.b_c-1@example.com"),
-        ("display_name", "x" * 256),
-        ("display_name", "Ännchen\n$ 1"),
-        ("role", "USER"),
-        ("identity_provider_user_id", f"0123456789-{IDENTITY}"),
-    ],
-)
-def test_what_workmail_allows_is_allowed(option: str, value: str) -> None:
-    declare_user(new_stack(), **{option: value})
-
-
-def test_tokens_are_not_checked() -> None:
+def test_a_password_is_generated_tagged_and_retained() -> None:
+    """Also with a user that is deleted."""
     stack = new_stack()
-    token = CfnParameter(stack, "Token").value_as_string
-    texts = dict.fromkeys(TEXTS, token)
-    declare_user(
-        stack,
-        **texts,
-        organization_id=token,
-        name=token,
-        role=token,
-        identity_provider_user_id=token,
-        organization_region=token,
-    )
-    properties = properties_of(stack, USER)
-    assert properties["Name"] == properties["Attributes"]["City"] == {"Ref": "Token"}
-
-
-def test_a_password_is_generated_and_outlives_the_stack() -> None:
-    stack = new_stack()
-    user = declare_user(stack)
+    user = declare_user(stack, removal_policy=RemovalPolicy.DESTROY)
     secret = only(resources(stack, SECRET))
     assert user.password is user.node.find_child("Password")
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
@@ -198,12 +103,13 @@ def test_a_password_is_generated_and_outlives_the_stack() -> None:
     assert secret["Properties"] == {
         "Description": "Password of the Amazon WorkMail user alice",
         "GenerateSecretString": {"PasswordLength": 32, "ExcludeCharacters": "\"'`\\ "},
+        "Tags": [{"Key": "cdk-workmail-passwords", "Value": OF_THIS_STACK}],
     }
 
 
 def test_a_generated_password_is_one_that_workmail_takes() -> None:
     """Letters, digits and punctuation are what Secrets Manager has; all of it is ASCII."""
-    assert members("CreateUser")["Password"] == {
+    assert parameters("CreateUser")["Password"] == {
         "max": 256,
         "pattern": "[\\u0020-\\u00FF]+",
         "sensitive": True,
@@ -229,22 +135,43 @@ def test_a_user_of_an_identity_provider_has_a_password_only_if_given(given: bool
     assert ("PasswordSecretArn" in properties_of(stack, USER)) == given
 
 
-def test_the_function_may_read_these_secrets_and_no_others() -> None:
-    stack = new_stack()
+def test_the_function_reads_generated_passwords_by_their_tag_and_given_ones_by_their_arn() -> None:
+    stack = new_stack(env=IRELAND)
     shared = secretsmanager.Secret(stack, "Mine")
     for id in ("Alice", "Bob"):
         declare_user(stack, id)
     for id in ("Carol", "Dave"):
         declare_user(stack, id, password=shared)
     secretsmanager.Secret(stack, "Other")
-    expected = ["AlicePassword25D58691", "BobPassword0A6A4E60", stack.resolve(shared.secret_arn)]
+    every = ":secretsmanager:eu-west-1:111111111111:secret:*"
     assert read_by(stack) == [
         {
             "Action": "secretsmanager:GetSecretValue",
+            "Condition": {
+                "StringEquals": {"secretsmanager:ResourceTag/cdk-workmail-passwords": OF_THIS_STACK}
+            },
             "Effect": "Allow",
-            "Resource": [{"Ref": expected[0]}, {"Ref": expected[1]}, expected[2]],
-        }
+            "Resource": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, every]]},
+        },
+        {
+            "Action": "secretsmanager:GetSecretValue",
+            "Effect": "Allow",
+            "Resource": stack.resolve(shared.secret_arn),
+        },
     ]
+    assert "Tags" not in resources(stack, SECRET)["MineC1B42D3A"]["Properties"]
+
+
+def test_a_thousand_generated_passwords_fit_in_the_roles_policies() -> None:
+    """A policy for one is as large as for all, and a stack of them needs no other."""
+    sizes = set()
+    for count in (1, 40):
+        stack = new_stack()
+        for number in range(count):
+            declare_user(stack, f"User{number}")
+        policies = [each["Properties"] for each in resources(stack, POLICY).values()]
+        sizes.add(json.dumps([policy["PolicyDocument"] for policy in policies]))
+    assert len(sizes) == 1
 
 
 def test_a_secret_that_is_known_by_its_name_is_read_whatever_it_ends_with() -> None:
@@ -258,24 +185,14 @@ def test_a_secret_that_is_known_by_its_name_is_read_whatever_it_ends_with() -> N
     assert statement["Resource"] == {"Fn::Join": ["", [*front, f"{end}-??????"]]}
 
 
-def test_a_secret_that_is_known_by_its_arn_is_read() -> None:
-    stack = new_stack()
-    arn = f"arn:aws:secretsmanager:eu-west-1:111111111111:secret:alice-{'a' * 6}"
-    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Mine", arn)
-    declare_user(stack, password=secret)
-    (statement,) = read_by(stack)
-    assert statement["Resource"] == arn
-
-
 def test_a_secret_with_a_key_of_its_own_is_decrypted_through_secrets_manager() -> None:
     stack = new_stack(env=IRELAND)
     one, two = kms.Key(stack, "One"), kms.Key(stack, "Two")
     for id, key in (("Alice", one), ("Bob", two), ("Carol", one)):
         secret = secretsmanager.Secret(stack, f"{id}Secret", encryption_key=key)
         declare_user(stack, id, password=secret)
-    declare_user(stack, "Dave")
     secrets, keys = read_by(stack)
-    assert len(secrets["Resource"]) == 4
+    assert len(secrets["Resource"]) == 3
     assert keys == {
         "Action": "kms:Decrypt",
         "Condition": {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}},
@@ -294,22 +211,21 @@ def test_a_user_needs_its_secret_and_what_lets_the_function_read_it() -> None:
     assert policy not in needed_by(stack, sso)
 
 
-def test_each_function_of_a_stack_reads_what_its_users_have() -> None:
+def test_each_function_of_a_stack_reads_the_passwords_of_its_own_users() -> None:
     stack = new_stack()
     declare_user(stack, "Alice")
     declare_user(stack, "Bob", provider=WorkMailProvider(stack, "Provider"))
     read = [policy["Properties"] for policy in reading(stack).values()]
     assert len(read) == len({json.dumps(each["Roles"]) for each in read}) == 2
-
-
-def test_a_secret_of_another_stack_is_read_by_the_policy_of_the_users() -> None:
-    app = App()
-    secret = secretsmanager.Secret(Stack(app, "Secrets"), "Mine")
-    provider = WorkMailProvider(Stack(app, "Shared"), "Provider")
-    mail = Stack(app, "Mail")
-    declare_user(mail, password=secret, provider=provider)
-    (statement,) = read_by(mail)
-    assert list(statement["Resource"]) == ["Fn::ImportValue"]
+    tags = [each["Properties"]["Tags"][0]["Value"] for each in resources(stack, SECRET).values()]
+    conditions = [
+        condition
+        for each in read
+        for statement in each["PolicyDocument"]["Statement"]
+        for condition in statement["Condition"]["StringEquals"].values()
+    ]
+    assert conditions == tags
+    assert tags[0] != tags[1]
 
 
 def test_a_secret_elsewhere_is_refused() -> None:
@@ -359,23 +275,39 @@ def test_a_reset_without_a_secret_is_refused() -> None:
         declare_user(new_stack(), identity_provider_user_id=IDENTITY, reset_password="1")
 
 
-def test_an_empty_reset_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^Mail/Alice: reset_password must be a text, got ''$"):
-        declare_user(new_stack(), reset_password="")
-
-
-def test_no_option_takes_a_password_as_text() -> None:
-    """What is in a template can be read by whoever can read the stack."""
-    annotations = inspect.get_annotations(WorkMailUser.__init__)
-    assert annotations["password"] == "secretsmanager.ISecret | None"
+def test_attributes_that_a_new_user_cannot_have_are_set_once_it_is_enabled() -> None:
+    """WorkMail may refuse UpdateUser for a disabled user; CreateUser does not take all of them."""
     stack = new_stack()
-    declare_user(stack, organization_id=Fn.import_value("Organization"))
-    properties = properties_of(stack, USER)
-    assert list(properties["PasswordSecretArn"]) == ["Ref"]
-    assert "resolve:secretsmanager" not in json.dumps(properties)
+    texts = {option: f"a {option}" for option in USER_TEXTS}
+    user = declare_user(stack, **texts, role="USER")
+    user.enable(email="alice@example.com")
+    created = properties_of(stack, USER)["Attributes"]
+    registration = only(resources(stack, REGISTRATION))
+    updated = registration["Properties"]["UserAttributes"]
+    assert created.keys() | {"IdentityProviderUserId", "HiddenFromGlobalAddressList"} == (
+        parameters("CreateUser").keys() - {"OrganizationId", "Name", "Password"}
+    )
+    texts_by_name = {USER_TEXTS[option]: text for option, text in texts.items()}
+    assert created | updated == texts_by_name | {"Role": "USER"}
+    assert not created.keys() & updated.keys()
+    (needed,) = (id for id, each in resources(stack, POLICY).items() if "UpdateUser" in str(each))
+    assert needed in registration["DependsOn"]
 
 
-def test_a_deleted_user_keeps_its_secret() -> None:
+def test_a_registration_without_such_attributes_needs_nothing_of_them() -> None:
     stack = new_stack()
-    declare_user(stack, removal_policy=RemovalPolicy.DESTROY)
-    assert only(resources(stack, SECRET))["DeletionPolicy"] == "Retain"
+    declare_user(stack, "Alice", first_name="A").enable(email="alice@example.com")
+    declare_user(stack, "Bob", office="1")
+    registration = only(resources(stack, REGISTRATION))
+    assert "UserAttributes" not in registration["Properties"]
+    assert not [id for id in registration["DependsOn"] if "PermissionsUser" in id]
+    _, bob = resources(stack, USER).values()
+    assert bob["Properties"]["Attributes"] == {"DisplayName": "Bob", "Office": "1"}
+
+
+def test_attributes_that_are_tokens_move_too() -> None:
+    stack = new_stack()
+    office = CfnParameter(stack, "Office").value_as_string
+    declare_user(stack, office=office).enable(email="alice@example.com")
+    assert properties_of(stack, REGISTRATION)["UserAttributes"] == {"Office": {"Ref": "Office"}}
+    assert properties_of(stack, USER)["Attributes"] == {"DisplayName": "Alice"}

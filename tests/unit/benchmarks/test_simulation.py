@@ -1,13 +1,28 @@
-"""The simulated time, the model of Lambda, and the accounts of the throttled roster."""
+"""Simulated time, the model of Lambda, and what throttling and waiting are measured with."""
 
 from __future__ import annotations
 
 import random
 import threading
 
-from benchmarks import calls, throttling
-from benchmarks.lambda_model import Environment, LambdaModel, Settings
+import pytest
+
+from benchmarks import report, throttling, waiting
+from benchmarks.lambda_model import COLD_START, LambdaModel, Serve
 from benchmarks.simulation import Simulation
+from benchmarks.throttling import Outcome
+
+
+def test_each_measurement_is_taken_once_in_each_round() -> None:
+    order: list[str] = []
+
+    def measure(name: str) -> int:
+        order.append(name)
+        return len(order)
+
+    results = report.interleaved(2, {"a": lambda: measure("a"), "b": lambda: measure("b")})
+    assert order == ["a", "b", "a", "b"]
+    assert results == {"a": [1, 3], "b": [2, 4]}
 
 
 def test_sleeps_overlap_and_take_no_time() -> None:
@@ -23,98 +38,78 @@ def test_sleeps_overlap_and_take_no_time() -> None:
     assert ended == [("short", 60.0), ("long", 3600.0)]
 
 
-class _Environment(Environment):
-    def __init__(self, simulation: Simulation, running: list[int]) -> None:
-        super().__init__()
-        self._simulation = simulation
-        self._running = running
+def delivered(reserved: int | None, events: int, seconds: float) -> tuple[list[float], int]:
+    """When each event ended of which every one takes so many seconds; processes started."""
+    simulation, ended = Simulation(), []
 
-    def serve(self, event: int, ends_at: float) -> bool:
-        self._running.append(event)
-        self._simulation.sleep(10.0)
-        return True
+    def serve(event: int) -> None:
+        simulation.sleep(seconds)
+        ended.append(simulation.elapsed)
+
+    def start_process() -> Serve:
+        return serve
+
+    model = LambdaModel(simulation, reserved, start_process, random.Random(1))
+    for event in range(events):
+        model.deliver(event)
+    simulation.run()
+    return ended, model.started
 
 
-def _lambda_model(settings: Settings) -> tuple[LambdaModel, Simulation, dict[int, float]]:
-    simulation, ended = Simulation(), dict[int, float]()
+def test_without_reserved_concurrency_all_events_run_at_once() -> None:
+    ended, started = delivered(None, events=5, seconds=10.0)
+    assert (len(ended), started) == (5, 5)
+    assert max(ended) <= 10.0 + 1.2 * COLD_START
 
-    def serve(environment: Environment, event: int, ends_at: float) -> None:
-        environment.serve(event, ends_at)
-        ended[event] = simulation.elapsed
 
-    model = LambdaModel(
-        simulation, settings, lambda: _Environment(simulation, []), serve, random.Random(1)
+def test_reserved_concurrency_limits_the_events_that_run_at_once() -> None:
+    ended, started = delivered(1, events=3, seconds=10.0)
+    assert started == 1
+    assert ended[0] >= 10.0
+    assert ended[1] >= ended[0] + 10.0
+    assert ended[2] >= ended[1] + 10.0
+
+
+def test_an_event_that_waits_too_long_is_dropped() -> None:
+    ended, _ = delivered(1, events=2, seconds=700.0)
+    assert len(ended) == 1
+
+
+def test_a_small_stack_is_not_throttled() -> None:
+    outcome = throttling.simulated("Create", seed=1, size=5)
+    assert (outcome.succeeded, outcome.throttled) == (5, 0)
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Delete"])
+def test_throttled_requests_are_repeated_until_each_registration_succeeds(
+    request_type: str,
+) -> None:
+    outcomes: list[Outcome] = []
+    # A lock that the function holds while it waits would stop the simulation.
+    thread = threading.Thread(
+        target=lambda: outcomes.append(throttling.simulated(request_type, seed=1, size=40)),
+        daemon=True,
     )
-    return model, simulation, ended
-
-
-def test_without_a_limit_all_events_run_at_once() -> None:
-    model, simulation, ended = _lambda_model(Settings(None, cold_start=0.0))
-    for event in range(5):
-        model.deliver(event)
-    simulation.run()
-    assert set(ended.values()) == {10.0}
-    assert model.made == 5
-
-
-def test_reserved_concurrency_bounds_what_runs_at_once() -> None:
-    model, simulation, ended = _lambda_model(Settings(1, cold_start=0.0))
-    for event in range(3):
-        model.deliver(event)
-    simulation.run()
-    first, second, third = sorted(ended.values())
-    assert model.made == 1
-    assert first == 10.0
-    assert second >= 20.0
-    assert third >= second + 10.0
-
-
-def test_an_event_that_is_too_old_is_dropped() -> None:
-    model, simulation, ended = _lambda_model(Settings(1, longest_event_age=5.0))
-    for event in range(2):
-        model.deliver(event)
-    simulation.run()
-    assert list(ended) == [0]
-    assert model.dropped == [1]
-
-
-def test_requests_that_read_their_stack_at_the_same_time_all_end() -> None:
-    """Nothing in the function is locked while it waits."""
-    outcomes: list[throttling.Outcome] = []
-
-    def play() -> None:
-        outcomes.append(throttling.ours("Delete", None, seed=1, registrations=4, limited=False))
-
-    thread = threading.Thread(target=play, daemon=True)
     thread.start()
-    # Otherwise it would stand still for ever.
     thread.join(60.0)
-    assert [outcome.succeeded for outcome in outcomes] == [4]
-
-
-def test_a_small_roster_is_not_throttled() -> None:
-    outcome = throttling.ours("Create", None, seed=1, registrations=5)
-    assert (outcome.succeeded, outcome.requests, outcome.throttled) == (5, 15, 0)
-
-
-def test_throttled_requests_are_counted_and_repeated() -> None:
-    outcome = throttling.ours("Create", None, seed=1, registrations=40)
+    (outcome,) = outcomes
     assert outcome.succeeded == 40
     assert outcome.throttled > 0
-    assert outcome.requests - outcome.throttled >= 3 * 40
-    # No more than the bucket held and got.
-    assert outcome.requests - outcome.throttled <= throttling.BURST + throttling.RATE * (
-        outcome.seconds + 1
-    )
+    # Not more than the bucket allows.
+    allowed = throttling.BURST + throttling.RATE * (outcome.seconds + 1)
+    assert outcome.requests - outcome.throttled <= allowed
 
 
-def test_the_function_makes_the_calls_that_the_contract_asks_for_and_no_other() -> None:
-    for event in calls.EVENTS:
-        assert tuple(calls.made(event)) == event.least
+def test_one_call_with_the_retries_of_its_sdk_fails_for_most_of_a_large_stack() -> None:
+    assert throttling.boto3_default("Create", seed=1).succeeded < 225
+    assert throttling.node_default("Delete", seed=1).succeeded < 225
 
 
-def test_one_call_each_is_how_much_sooner_when_all_run_at_once() -> None:
-    ours = throttling.ours("Create", None, seed=1, registrations=40, limited=False)
-    other = throttling.one_call("Create", seed=1)
-    assert (ours.throttled, other.throttled) == (0, 0)
-    assert other.seconds < ours.seconds < other.seconds + 0.2
+@pytest.mark.parametrize("request_type", ["Create", "Delete"])
+def test_the_function_responds_within_five_seconds_of_the_change(request_type: str) -> None:
+    assert 0.0 <= waiting.measure(request_type, settle_delay=30.0, seed=1) <= 5.1
+
+
+def test_a_fixed_interval_is_late_by_the_rest_of_the_interval() -> None:
+    assert waiting.late_at_interval(1.0, 5.0) == 4.0
+    assert waiting.late_at_interval(30.0, 5.0) == 0.0

@@ -1,1 +1,0 @@
-"""Handlers as a user would write them, each after the documentation of what it is written for."""
