@@ -398,16 +398,16 @@ class NestedStackPermissions(Construct):
         self._stack = cast(CfnResource, Stack.of(self).nested_stack_resource)
         self._awaited: set[CfnResource] = set()
         self._by_permission: dict[tuple[str, str, str | None], CfnResource] = {}
-        self._announcements: dict[str, CfnResource] = {}
         self.service_properties = above.service_properties
-        self._await(above.on_nested_stacks())
+        # What else a declaration depends on is a matter of the whole nested stack.
+        self._announcement = above.on_nested_stacks()
+        self._await(self._announcement)
 
     def on_organization(
         self, permission: Permission, organization_id: str, region: str | None
     ) -> CfnResource:
         if not permission.is_for_removal:
-            self._await(self._above.on_organization(permission, organization_id, region))
-            return self._announcements[organization_id]
+            return self._await(self._above.on_organization(permission, organization_id, region))
         key = (permission.id, organization_id, region)
         if key not in self._by_permission:
             arn = _organization_arn(self, organization_id, region)
@@ -418,9 +418,8 @@ class NestedStackPermissions(Construct):
         return self._by_permission[key]
 
     def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
-        self._await(self._above.on_other_announcements(organization_id))
-        self._announcements[organization_id] = announcement
-        return announcement
+        self._announcement = announcement
+        return self._await(self._above.on_other_announcements(organization_id))
 
     def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
         return self._await(self._above.on_given_password(secret))
@@ -432,15 +431,14 @@ class NestedStackPermissions(Construct):
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         needed = self._above.on_export(export, organization_id, region)
-        self._await(needed.policy)
-        return replace(needed, policy=self._announcements[organization_id])
+        return replace(needed, policy=self._await(needed.policy))
 
     def _await(self, policy: CfnResource) -> CfnResource:
         """The nested stack as a whole depends on it, so that one dependency is enough."""
         if policy not in self._awaited:
             self._awaited.add(policy)
             self._stack.add_resource_dependency(policy)
-        return policy
+        return self._announcement
 
 
 def _attached_policy(
