@@ -94,7 +94,7 @@ def member_list(
 
 def roster(properties: Properties) -> RosterDeclaration:
     maximum = text(properties, "MaximumRemovals")
-    if not re.fullmatch(r"\d+%?", maximum):
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", maximum):
         raise RequestFailed(
             f"MaximumRemovals is {maximum!r}, must be a number or a share such as 25%: correct it"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # With fewer entries a share is not checked: a quarter of three would forbid every removal.
@@ -25,13 +26,29 @@ class RosterDeclaration:
 
 def removed_entries(before: RosterDeclaration, now: RosterDeclaration) -> list[str]:
     """Those that the update removes; an entry that is retained from now on is not removed."""
-    return sorted({*before.entries} - {*now.entries} - {*now.retained})
+    return _without(before.entries, (*now.entries, *now.retained))
 
 
-def allowed_removals(maximum: str, entries: int) -> int:
-    """How many of so many entries one update may remove."""
+def added_entries(before: RosterDeclaration, now: RosterDeclaration) -> list[str]:
+    """Those that the update adds: some may be removed ones by another name."""
+    return _without((*now.entries, *now.retained), (*before.entries, *before.retained))
+
+
+def entity_names(entries: Iterable[str]) -> list[str]:
+    """The names of the entities; one that is disabled and deleted is one entity."""
+    return sorted({entry.partition("/")[2] for entry in entries})
+
+
+def allowed_removals(maximum: str, entities: int) -> int:
+    """How many of so many entities one update may remove."""
     if not maximum.endswith("%"):
         return int(maximum)
-    if entries < _FEWEST_FOR_A_SHARE:
-        return entries
-    return int(entries * float(maximum.removesuffix("%")) / 100)
+    if entities < _FEWEST_FOR_A_SHARE:
+        return entities
+    return int(entities * float(maximum.removesuffix("%")) / 100)
+
+
+def _without(entries: Iterable[str], others: Iterable[str]) -> list[str]:
+    """WorkMail's names ignore case."""
+    known = {*map(str.casefold, others)}
+    return sorted(entry for entry in entries if entry.casefold() not in known)
