@@ -17,8 +17,8 @@ from cdk_workmail._permissions import (
     NestedStackPermissions,
     Permissions,
     StackPermissions,
+    organization_digest,
     path_in_stage,
-    resolved_digest,
 )
 from cdk_workmail._validation import check_region
 from cdk_workmail.export import MailboxExport
@@ -67,12 +67,12 @@ class StackDeclarations(Construct):
         self._region = stack.region
         self._environment = stack.environment
         self._app = _AppDeclarations.of(self.node.root)
-        self._announcements: dict[str, CfnResource] = {}
         self._declared: dict[tuple[str, ...], Construct] = {}
         self._own_provider: WorkMailProvider | None = None
         self._permissions: dict[WorkMailProvider, Permissions] = {}
         self._prepared: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._awaiting: defaultdict[str, list[CfnResource]] = defaultdict(list)
+        self._announced: dict[str, CfnResource] = {}
         self._exported: Counter[tuple[str, str | None]] = Counter()
         if above:
             return
@@ -110,23 +110,9 @@ class StackDeclarations(Construct):
 
         A stack that removes an entity reads it, and retains what this stack declares.
         """
-        if organization_id not in self._announcements:
-            self._announcements[organization_id] = self._create_announcement(organization_id)
-        return self._announcements[organization_id]
-
-    def _create_announcement(self, organization_id: str) -> CfnResource:
-        stack = Stack.of(self)
-        id = f"Announcement{resolved_digest(stack, organization_id)}"
-        # Tokens of two ids can resolve alike.
-        found = cast("CfnResource | None", self.node.try_find_child(id))
-        return found or ssm.CfnParameter(
-            self,
-            id,
-            type="String",
-            name=f"/cdk-workmail/{organization_id}/{Aws.STACK_NAME}",
-            value=stack.stack_id,
-            description="Announces that this stack declares entities of Amazon WorkMail",
-        )
+        if organization_id not in self._announced:
+            self._announced[organization_id] = self._create_announcement(organization_id)
+        return self._announced[organization_id]
 
     def declare(self, construct: Construct, field: str, kind: str, *identity: str) -> None:
         """Raises ValueError for a second declaration in this stack; case is ignored."""
@@ -171,6 +157,19 @@ class StackDeclarations(Construct):
         self._awaiting[entity.casefold()].append(waiting)
         for resource in self._prepared[entity.casefold()]:
             waiting.add_resource_dependency(resource)
+
+    def _create_announcement(self, organization_id: str) -> CfnResource:
+        stack = Stack.of(self)
+        id = f"Announcement{organization_digest(stack, organization_id)}"
+        found = cast("CfnResource | None", self.node.try_find_child(id))
+        return found or ssm.CfnParameter(
+            self,
+            id,
+            type="String",
+            name=f"/cdk-workmail/{organization_id}/{Aws.STACK_NAME}",
+            value=stack.stack_id,
+            description="Announces that this stack declares entities of Amazon WorkMail",
+        )
 
     def _names(self, entity: str) -> set[str]:
         _, name = self._app.declared.get(entity, ("", entity))

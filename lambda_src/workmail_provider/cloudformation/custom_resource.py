@@ -138,7 +138,7 @@ class _Execution:
     clients: Clients
     clock: Clock
     delay: ThrottleDelay
-    # With the response URL.
+    # With the response URL, which is a secret.
     event: Mapping[str, Any] = field(repr=False)
     context: LambdaContext
     request: Request

@@ -103,6 +103,11 @@ def last_of(jobs: Iterable[ExportJob], entity_id: str, now: datetime) -> ExportJ
     return max(recent, key=lambda job: job.started_at, default=None)
 
 
+def is_outdated(job: ExportJob, entity: Entity) -> bool:
+    """Whether the mailbox is known to have been enabled again after the job began."""
+    return entity.enabled_date is not None and entity.enabled_date > job.started_at
+
+
 def _is_of(job: ExportJob, entity: Entity, destination: ExportDestination) -> bool:
     return job.entity_id == entity.entity_id and job.bucket == destination.bucket
 

@@ -59,7 +59,7 @@ def test_an_operation_is_what_its_statuses_say(
 
 
 def test_a_resource_is_no_other_declaration_of_itself() -> None:
-    own = StackResource("Alice", "id", "UPDATE_COMPLETE")
+    own = StackResource("Alice", "id", "UPDATE_COMPLETE", "Custom::WorkMailUser")
     assert other_declaration("id", "Alice", [own]) is None
     assert other_declaration("id", "Alice", [own, replace(own, logical_id="Bob")]) == "Bob"
 
