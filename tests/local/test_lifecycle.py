@@ -222,17 +222,7 @@ def test_a_creation_without_rollback_that_is_rolled_back_disables_only_what_it_e
 
 
 @pytest.mark.parametrize(
-    "change_set",
-    [
-        pytest.param(False, id="direct"),
-        pytest.param(
-            True,
-            id="change set",
-            marks=pytest.mark.xfail(
-                reason="the function reads LastUpdatedTime as an update", strict=True
-            ),
-        ),
-    ],
+    "change_set", [pytest.param(False, id="direct"), pytest.param(True, id="change set")]
 )
 def test_a_stack_that_was_never_complete_disables_only_what_it_enabled_when_it_is_deleted(
     pipeline: Pipeline, organization: Organization, local_aws: LocalAws, change_set: bool

@@ -143,10 +143,15 @@ def test_an_organization_that_is_a_token_is_in_name_and_permission() -> None:
 
 def test_tokens_that_are_alike_are_announced_once() -> None:
     """Two parameters of one name cannot be created."""
-    stack = new_stack()
-    for id in ("Alice", "Bob"):
-        register(stack, id, organization_id=Fn.import_value("Organization"))
-    assert len(resources(stack, PARAMETER)) == len(readers(stack)) == 1
+    imported, referred = new_stack(), new_stack()
+    own = CfnParameter(referred, "Organization").value_as_string
+    for stack, tokens in (
+        (imported, [Fn.import_value("Organization"), Fn.import_value("Organization")]),
+        (referred, [own, Fn.ref("Organization")]),
+    ):
+        for number, organization in enumerate(tokens):
+            register(stack, f"Member{number}", organization_id=organization)
+        assert len(resources(stack, PARAMETER)) == len(readers(stack)) == 1
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -29,7 +29,7 @@ TOO_OLD = (*DELETED, "DELETE_FAILED", "DELETE_IN_PROGRESS")
 
 @pytest.fixture
 def harness() -> EntityHarness:
-    """A stack that began a minute ago, is deleted and was never updated; alice was enabled."""
+    """A stack that began a minute ago, is deleted; alice was enabled."""
     harness = EntityHarness()
     harness.enable("alice", "alice@example.com")
     harness.stack = Stack("DELETE_IN_PROGRESS", creation_time=harness.now - 60)
@@ -82,14 +82,24 @@ def test_events_that_do_not_reach_back_to_the_creation_fail_the_delete(
     assert harness.alice.state == "ENABLED"
 
 
-@pytest.mark.parametrize("events", [CREATED, ROLLBACK_FAILED, TOO_OLD])
-def test_a_stack_that_was_updated_is_not_asked_for_events(
+@pytest.mark.parametrize("events", [ROLLBACK_FAILED, ROLLBACK_OFF])
+def test_an_update_time_does_not_say_that_the_creation_succeeded(
     harness: EntityHarness, events: tuple[str, ...]
 ) -> None:
-    harness.stack.last_updated_time = harness.now - 60
+    """A change set that creates a stack sets it."""
+    harness.stack.last_updated_time = harness.now - 55
     harness.stack.events = events
     succeeded(delete(harness))
-    assert harness.alice.state == "DISABLED"
+    assert harness.alice.state == "ENABLED"
+
+
+def test_one_process_reads_once_that_a_stack_was_complete(harness: EntityHarness) -> None:
+    harness.enable("bob", "bob@example.com")
+    harness.stack.events = CREATED
+    succeeded(delete(harness))
+    harness.stack_calls.clear()
+    succeeded(harness.send("Delete", harness.registration_id(harness.bob)))
+    assert harness.bob.state == "DISABLED"
     assert "DescribeStackEvents" not in harness.stack_calls
 
 
@@ -110,6 +120,8 @@ def test_only_a_deletion_of_the_stack_needs_events(harness: EntityHarness) -> No
         # An update of the root added the nested stack.
         (CREATED, True, ROLLBACK_FAILED, "ENABLED"),
         (CREATED, True, CREATED, "DISABLED"),
+        (ROLLBACK_OFF, True, CREATED, "ENABLED"),
+        (CREATED, True, TOO_OLD, "DISABLED"),
     ],
 )
 def test_a_nested_stack_is_complete_only_if_its_root_is(

@@ -181,6 +181,8 @@ def test_the_wait_for_throttling_ends_with_its_budget_or_the_functions_time(
         process.retry(seconds).through_throttling(step)
     assert raised.value.budget is THROTTLING_EASED
     assert process.now == pytest.approx(waited)
+    assert process.slept[:4] == [0.5, 1, 2, 4]
+    assert max(process.slept) <= THROTTLING_EASED.longest_backoff
 
 
 def test_a_call_that_is_not_throttled_is_not_repeated(process: Process) -> None:
