@@ -7,6 +7,7 @@ import ast
 import itertools
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -117,6 +118,7 @@ def test_the_readme_has_fewer_than_150_lines() -> None:
 
 def test_python_snippets_synthesize(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The snippets of a page share a stack. An ellipsis stands for what another snippet shows."""
+    shutil.copy(ROOT / "organization.json", tmp_path)
     monkeypatch.chdir(tmp_path)
     app = App()
     for page in PAGES:

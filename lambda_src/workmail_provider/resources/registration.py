@@ -212,7 +212,9 @@ class _Convergence:
     def _declares_anew(self) -> bool:
         """Whether this Update changes what the registration declares, not only an option."""
         before = self._invocation.request.old_properties
-        return before.get("Email", "").casefold() != self._declared.email.casefold() or before.get(
+        return str(
+            before.get("Email", "")
+        ).casefold() != self._declared.email.casefold() or before.get(
             "Revision"
         ) != self._invocation.request.properties.get("Revision")
 

@@ -42,8 +42,9 @@ class StackOperation:
 
     @property
     def is_over(self) -> bool:
-        # The next operation of the root stack does not bring back a nested stack that was deleted.
-        return self.status == "DELETE_COMPLETE" or not any(
+        # An operation of the root stack reaches no nested stack that was deleted, and none whose
+        # deletion failed until it deletes that one again.
+        return self.status in ("DELETE_COMPLETE", "DELETE_FAILED") or not any(
             _is_in_progress(status) for status in (self.status, self.root_status)
         )
 
@@ -92,16 +93,18 @@ def is_declared_again(
 def declared_elsewhere(
     physical_id: str, resources: Iterable[StackResource]
 ) -> StackResource | None:
-    """The resource of another stack with the same physical id.
-
-    A deleted stack lists what it retained as DELETE_SKIPPED: it no longer declares that.
-    """
+    """The resource of another stack with the same physical id."""
     for resource in resources:
-        if resource.physical_id == physical_id and not resource.status.startswith(
-            ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
-        ):
+        if resource.physical_id == physical_id and is_declared(resource):
             return resource
     return None
+
+
+def is_declared(resource: StackResource) -> bool:
+    """A deleted stack lists what it retained as DELETE_SKIPPED: it no longer declares that."""
+    return not resource.status.startswith(
+        ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
+    )
 
 
 def may_become_declaration(resource: StackResource, resource_type: str) -> bool:
