@@ -80,7 +80,7 @@ class ManifestBucket(ExportBucket):
 
 
 class ObjectFile(io.RawIOBase):
-    """An object as a file that is read in ranges, so that no zip is downloaded for its directory."""
+    """An object as a file that is read in ranges: a zip is not downloaded for its directory."""
 
     def __init__(self, bucket: ManifestBucket, key: str, size: int) -> None:
         self._bucket = bucket

@@ -17,7 +17,7 @@ from workmail_exporter.bucket import ManifestBucket
 from workmail_exporter.dossier import dossier_of
 from workmail_exporter.settings import Settings
 from workmail_provider.budgets import STATE_CHANGED
-from workmail_provider.errors import BudgetSpent, NotReady, ProviderError, RequestFailed
+from workmail_provider.errors import BudgetSpent, NotReady, ProviderError
 from workmail_provider.export_bucket import StoredObject
 from workmail_provider.log import RequestLog
 from workmail_provider.retry import Clock
@@ -229,7 +229,7 @@ class MailboxStep:
         if job:
             line = replace(line, started_at=iso(job.started_at), ended_at=iso(job.ended_at))
         if archive:
-            line = replace(line, bucket=self._bucket.name, key=archive.key, bytes=archive.size)
+            line = replace(line, bucket=self._bucket.name, key=archive.key, size=archive.size)
         if findings:
             line = replace(
                 line,
@@ -240,7 +240,13 @@ class MailboxStep:
             )
         if verdict is not Verdict.GONE:
             dossier, unread = dossier_of(self._organization, line.kind, line.entity_id)
-            line = replace(line, **dossier, notes=[*line.notes, *unread])
+            line = replace(
+                line,
+                aliases=dossier.get("aliases", []),
+                delegates=dossier.get("delegates", []),
+                permissions=dossier.get("permissions", []),
+                notes=[*line.notes, *unread],
+            )
         self._bucket.put_line(line)
         self._log.info(verdict.lower(), reason, entity_id=line.entity_id)
         return {"done": True}

@@ -46,7 +46,11 @@ td:first-child { white-space: nowrap; font-weight: 600 }
   td.number { text-align: left }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--soft) }
 }
-@media print { body { background: #fff } main { max-width: none; padding: 0 } tr { break-inside: avoid } }
+@media print {
+  body { background: #fff }
+  main { max-width: none; padding: 0 }
+  tr { break-inside: avoid }
+}
 """
 
 
@@ -92,7 +96,7 @@ def _numbers(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         ("Failed", f"{summary['failed']:,}"),
         ("Disabled or deleted meanwhile", f"{summary['gone']:,}"),
         ("Without a result", f"{summary['missing']:,}"),
-        ("Size", _size(summary["bytes"])),
+        ("Size", _size(summary["size"])),
         ("Messages", f"{summary['messages']:,}"),
         ("Items left behind", "not known" if left_behind is None else f"{left_behind:,}"),
     )
@@ -124,7 +128,7 @@ def _row(row: Mapping[str, Any]) -> str:
         f"<td>{escape(row['reason'])}{small}"
         f'<td class="number" data-label="Messages">{_count(row["messages"])}'
         f'<td class="number" data-label="Left behind">{_count(row["left_behind"])}'
-        f'<td class="number" data-label="Size">{_size(row["bytes"])}</tr>'
+        f'<td class="number" data-label="Size">{_size(row["size"])}</tr>'
     )
 
 

@@ -194,7 +194,7 @@ class ExportBeforeRemoval:
             ended_at=iso(job.ended_at),
             bucket=self._bucket.name,
             key=archive.key,
-            bytes=archive.size,
+            size=archive.size,
         )
         try:
             self._bucket.put(line.name_below(self._destination.prefix), bytes(line))

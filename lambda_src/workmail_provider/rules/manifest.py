@@ -49,7 +49,8 @@ class ManifestLine:
     bucket: str = ""
     key: str = ""
     version_id: str = ""
-    bytes: int = 0
+    # In bytes.
+    size: int = 0
     # Files in the zip.
     entries: int | None = None
     # What WorkMail's output log says, where one was found.
