@@ -30,6 +30,8 @@ class Mailbox:
     provisioned_at: float
     deprovisioned_at: float | None = None
     files: list[MimeFile] = field(default_factory=list)
+    # What others may do in it, by their ids.
+    permissions: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def provisioned(cls, address: str, now: float) -> Self:

@@ -6,6 +6,7 @@ from .entities import Moment
 from .entity_responses import ENTITY_OPERATIONS
 from .exceptions import WorkMailError, entity_not_found
 from .export_responses import EXPORT_OPERATIONS
+from .mailbox_responses import MAILBOX_OPERATIONS
 from .requests import Members, Operation, Request, page
 
 
@@ -144,6 +145,7 @@ OPERATIONS: dict[str, Operation] = {
     "UpdatePrimaryEmailAddress": update_primary_email_address,
     **ENTITY_OPERATIONS,
     **EXPORT_OPERATIONS,
+    **MAILBOX_OPERATIONS,
 }
 
 
