@@ -1,4 +1,4 @@
-# One target per thing a person does; `make help` lists them. CI runs `make test`.
+# `make help` lists the targets. CI runs `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,10 +9,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 .PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors bench format wheel clean
 .DEFAULT_GOAL := help
 
-help: ## this list
+help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-install: $(READY) ## virtual environment, Node and the CDK CLI, all pinned
+install: $(READY) ## installs the virtual environment, Node and the CDK CLI, all pinned
 
 $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml package-lock.json install.sh
 	@PYTHON=$(PYTHON) VENV=$(VENV) sh install.sh
@@ -21,46 +21,46 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt pyproject.toml p
 demo: install ## deploys, changes and destroys the example app on the embedded AWS
 	@python -m local_aws demo
 
-up: install ## keeps the embedded AWS running for your own experiments
-	@python -m local_aws up
+up: install ## starts the embedded AWS; ORGANIZATION=file.json fills it
+	@python -m local_aws up $(if $(ORGANIZATION),--organization $(ORGANIZATION))
 
-test: lint types unit model synth-tests local-tests ## everything that CI runs
+test: lint types unit model synth-tests local-tests ## runs all that CI runs
 
-lint: install ## ruff: rules and formatting
+lint: install ## checks rules and formatting with ruff
 	ruff check .
 	ruff format --check .
 
-types: install ## mypy, strict
+types: install ## checks types with mypy, strict
 	mypy
 
-unit: install ## the function and the local WorkMail, without processes; every fault at every call
+unit: install ## tests the function, the local WorkMail, and every fault at every call
 	pytest tests/unit tests/faults
 
-model: install ## the function under a model of CloudFormation: 10,000 steps and more
+model: install ## tests the function under a model of CloudFormation
 	pytest -n 2 tests/model
 
-model-long: install ## the same with other steps in each run, for some hours
-	pytest -n 2 --hypothesis-profile=model-long tests/model -k "nobody_is_deleted or no_mailbox_is_lost"
+model-long: install ## the same for some hours, with other steps in each run
+	pytest -n 2 --hypothesis-profile=model-long tests/model/test_nothing_is_lost.py
 
-synth-tests: install ## templates, asset, wheel
+synth-tests: install ## tests templates, asset and wheel
 	pytest -n 2 tests/synth
 
-local-tests: install ## the real CLI and CloudFormation on the embedded AWS
+local-tests: install ## tests the CDK CLI and deployments on the embedded AWS
 	pytest -n 2 tests/local
 
-long: install ## the tests that take minutes and are not part of `make test`
+long: install ## runs the tests that take minutes and are not part of `make test`
 	pytest -m long
 
 documents: install ## writes the tables of docs/security.md from the templates
 	WRITE_DOCUMENTS=1 pytest tests/synth/test_security_document.py
 
-errors: install ## writes docs/errors.md anew, from deployments that fail
+errors: install ## rewrites docs/errors.md from deployments that fail
 	WRITE_DOCUMENTS=1 pytest -m long tests/local/test_errors.py
 
-bench: install ## measures everything beside its peers, in about 20 minutes, and writes docs/benchmarks.md
+bench: install ## compares with peers for 20 minutes and writes docs/benchmarks.md
 	@python -m benchmarks
 
-format: install ## lets ruff mend what it can
+format: install ## fixes with ruff what it can fix
 	ruff check --fix .
 	ruff format .
 
@@ -68,5 +68,7 @@ wheel: install ## builds dist/*.whl
 	rm -rf build
 	python -m build --wheel
 
-clean: ## removes what the other targets made
-	rm -rf $(VENV) node_modules build dist cdk.out .local_aws *.egg-info
+clean: ## removes what the other targets created
+	rm -rf $(VENV) node_modules build dist *.egg-info install.log cdk.out .local_aws
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

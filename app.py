@@ -18,7 +18,7 @@ KINDS: dict[str, Any] = {
     "resources": workmail.WorkMailResource,
 }
 WHERE = {"organization_id", "organization_region"}
-NOT_IN_ENTRIES = WHERE | {"self", "scope", "id", "mailbox_export", "provider"}
+NOT_IN_ENTRIES = WHERE | {"self", "scope", "id", "mailbox_export", "password", "provider"}
 
 
 def check(place: str, declared: dict[str, Any], allowed: set[str]) -> None:

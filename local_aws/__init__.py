@@ -1,11 +1,11 @@
-"""An embedded AWS for tests, the demo and experiments: MiniStack plus a local WorkMail."""
+"""An embedded AWS for tests, the demo and experiments: MiniStack and a local WorkMail."""
 
 from __future__ import annotations
 
 from .bootstrap import BootstrapError
 from .embedded import ACCOUNT_ID, LocalAws
 from .ministack import MiniStackError
-from .sample import SampleOrganization, sample_organization
+from .sample import SampleOrganization, sample_organization, seed_organization
 from .workmail import Behaviour, Call, Drop, Failure, NoAnswer, Stall, WorkMail, WorkMailError
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "WorkMail",
     "WorkMailError",
     "sample_organization",
+    "seed_organization",
 ]

@@ -1,4 +1,4 @@
-"""What `cdk bootstrap` makes, in a tenth of its time: its template, created through boto3."""
+"""The bootstrap stack of the CDK: its own template, created through boto3 to save time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BootstrapError(Exception):
 
 
 def bootstrap(cloudformation: Any) -> None:
-    """Create the CDK's bootstrap stack, unless it is there, and wait until it is complete."""
+    """Create the CDK's bootstrap stack if it does not exist, and wait until it is complete."""
     if _stack_exists(cloudformation):
         return
     cloudformation.create_stack(
@@ -39,7 +39,7 @@ def bootstrap(cloudformation: Any) -> None:
 
 
 def bootstrap_template() -> str:
-    """The template of the CDK CLI in node_modules, kept in .local_aws for the next time."""
+    """The template of the CDK CLI in node_modules, cached in .local_aws."""
     try:
         version = json.loads((CDK.parents[1] / "package.json").read_text())["version"]
     except FileNotFoundError as error:
@@ -65,7 +65,7 @@ def _template_of_cli() -> str:
 
 
 def _keep(template: str, file: Path) -> None:
-    """Two that start at the same time may both write: each renames a whole file into place."""
+    """Rename a whole file into place, so that two processes can write at the same time."""
     file.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as written:
         written.write(template)

@@ -1,4 +1,4 @@
-"""The CDK CLI of node_modules, run without a word to the outside."""
+"""The CDK CLI of node_modules, without telemetry and version checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 class CdkError(Exception):
-    """The CDK CLI ended with an error; `output` is all that it printed."""
+    """The CDK CLI failed; `output` is all that it printed."""
 
     def __init__(self, arguments: tuple[str, ...], output: str) -> None:
         super().__init__(f"cdk {' '.join(arguments)} failed")
@@ -26,14 +26,14 @@ def run_cdk(
     folder: Path = ROOT,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """What the CLI prints, each line also passed to `on_line` as it comes. Raises CdkError.
+    """Run the CLI and return its output; `on_line` gets each line as it comes. Raises CdkError.
 
-    `environment` is the whole environment, as `LocalAws.process_environment` gives it.
+    `environment` is the whole environment, such as `LocalAws.process_environment`.
     """
     process = subprocess.Popen(
         [str(CDK), *arguments, "--no-notices", "--no-color"],
         cwd=folder,
-        # With CI everything goes to standard output.
+        # With CI all output is standard output.
         env={**cli_environment(environment), "CI": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -52,7 +52,7 @@ def run_cdk(
 
 
 def cli_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """With Node and Python of the virtual environment, activated or not, and no telemetry."""
+    """Adds Node and Python of the virtual environment, activated or not; no telemetry."""
     binaries = str(Path(sys.executable).parent)
     return {
         **environment,

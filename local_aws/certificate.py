@@ -1,4 +1,4 @@
-"""A certificate for the loopback interface, signed by an authority made for the occasion."""
+"""A certificate for the loopback interface, signed by an authority that exists for it alone."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Certificate:
 def create_certificate(folder: Path) -> Certificate:
     """Write a certificate for localhost and 127.0.0.1 into a folder.
 
-    It has all that Python 3.13 and OpenSSL ask of a certificate in strict mode. The key of the
-    authority is kept nowhere, so that it signs nothing else.
+    It passes the strict mode of Python 3.13 and OpenSSL. The key of the authority is not kept, so
+    it signs nothing else.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())

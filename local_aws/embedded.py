@@ -33,10 +33,10 @@ _ADMINISTRATOR = {
 class LocalAws:
     """An AWS account on this machine, for as long as the `with` block lasts.
 
-    `workmail` is there from the beginning, to be filled with organizations; everything else
-    from `start()` on, which `with` calls. `enforce_iam` makes policies count, in MiniStack as
-    in WorkMail; without it everything is allowed. Several may run at the same time. After
-    `close()` no process, thread, port or folder is left, nor when the start was interrupted.
+    `workmail` exists from the beginning, for a test to add organizations; everything else starts
+    with `start()`, which `with` calls. `enforce_iam` denies what policies do not allow, in
+    MiniStack and in WorkMail; without it everything is allowed. Several can run at the same time.
+    After `close()`, or an interrupted start, no process, thread, port or folder remains.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class LocalAws:
             behaviour=behaviour,
             region=region,
             account_id=ACCOUNT_ID,
-            destination=ExportBucket(self.client, self._new_client, enforce_iam=enforce_iam),
+            destination=ExportBucket(self.client, self._new_client, enforce_iam=enforce_iam).open,
         )
         self._enforce_iam = enforce_iam
         self._clients: dict[tuple[str, str], Any] = {}
-        self._making_client = threading.Lock()
+        self._creating_client = threading.Lock()
         self._running = ExitStack()
 
     def start(self) -> None:
-        """Start both and wait until they answer; MiniStackError if they do not."""
+        """Start both and wait until they respond. Raises MiniStackError if they do not."""
         with ExitStack() as running:
             folder = Path(tempfile.mkdtemp(prefix="local-aws-"))
             running.callback(remove_folder, folder)
@@ -81,21 +81,21 @@ class LocalAws:
             self._running = running.pop_all()
 
     def close(self) -> None:
-        """Stop everything and remove what it left; again, and nothing happens."""
+        """Stop and remove everything; closing twice does nothing more."""
         self._running.close()
 
     def reset(self) -> None:
-        """An empty account again, without the CDK's bootstrap."""
+        """Empty the account; the bootstrap stack is removed too."""
         self._ministack.reset()
         self.workmail.reset()
 
     def bootstrap(self) -> None:
-        """What `cdk bootstrap` does, for the account's Region; BootstrapError without the CLI."""
+        """Bootstrap the account's Region for the CDK. Raises BootstrapError without the CLI."""
         bootstrap(self.client("cloudformation"))
 
     @property
     def endpoint_url(self) -> str:
-        """Of all services but WorkMail."""
+        """The endpoint of all services except WorkMail."""
         return self._ministack.endpoint_url
 
     @property
@@ -104,7 +104,7 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the CDK CLI, the AWS CLI and boto3 here."""
+        """The variables with which the CDK CLI, the AWS CLI and boto3 use the embedded AWS."""
         authority = str(self._certificate.authority)
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -123,14 +123,14 @@ class LocalAws:
 
     @property
     def process_environment(self) -> dict[str, str]:
-        """The whole environment of a subprocess: what it inherits, with only our AWS_ variables."""
+        """The environment of a subprocess: the inherited one, with these AWS_ variables alone."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         return {**inherited, **self.environment}
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of the embedded AWS; each is made once and closed by `close()`."""
+        """A boto3 client of the embedded AWS; each is created once and closed by `close()`."""
         key = (service, region or self.region)
-        with self._making_client:  # the threads of the local WorkMail ask IAM
+        with self._creating_client:  # the local WorkMail uses clients in threads
             if key not in self._clients:
                 self._clients[key] = self._new_client(*key)
             return self._clients[key]
@@ -186,7 +186,7 @@ def _inherited(variable: str) -> list[str]:
 
 
 def _session_without_profile() -> botocore.session.Session:
-    """The files and the profile of the person at the keyboard are none of our business."""
+    """A session without personal profiles and configuration files."""
     nothing: dict[str, Any] = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),

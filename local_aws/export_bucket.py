@@ -1,4 +1,4 @@
-"""Mailbox exports go to MiniStack's S3, with nothing but what the role of the job allows."""
+"""Mailbox exports are written to MiniStack's S3 with the permissions of their role alone."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PUBLIC_ACCESS = (
 
 
 class ExportBucket:
-    """Checks what a job names when it starts, and writes its archive as the role of the job.
+    """Checks the parameters of a job when it starts, and writes its archive as its role.
 
-    AWS does not say what StartMailboxExportJob refuses. Here it refuses what does not exist or
-    can never be right (InvalidParameterException); what shows only in the work fails the job:
-    the role's trust and permissions, a disabled key, a bucket that is not blocked for the public.
-    `client(service, region)` gives the administrator's clients, `client_as(service, region,
-    credentials)` a new one, which is closed after use. Without `enforce_iam` everything is
-    allowed to everybody, as in the rest of the embedded AWS.
+    AWS does not document what StartMailboxExportJob refuses. Here it raises
+    InvalidParameterException for what does not exist or can never work. What shows only later
+    fails the job: the trust and permissions of the role, a disabled key, a bucket that allows
+    public access. `client(service, region)` is a client of the administrator, `client_as(service,
+    region, credentials)` a new one, closed after use. Without `enforce_iam` everything is
+    allowed, as in the rest of the embedded AWS.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class ExportBucket:
     def _require_bucket(self, job: ExportJob) -> None:
         bucket = job.order.s3_bucket_name
         with _refused(f"The bucket {bucket} does not exist."):
-            answer = self._client("s3", _region(job)).head_bucket(Bucket=bucket)
-        if answer["BucketRegion"] != _region(job):
+            response = self._client("s3", _region(job)).head_bucket(Bucket=bucket)
+        if response["BucketRegion"] != _region(job):
             raise _invalid(f"The bucket {bucket} is not in {_region(job)}.")
 
     def _require_key(self, job: ExportJob) -> None:
@@ -93,14 +93,14 @@ class ExportBucket:
             raise ExportFailed(str(error)) from error
 
     def _assumed_role(self, job: ExportJob) -> Mapping[str, str]:
-        """Credentials as WorkMail gets them, for itself and on behalf of the organization."""
-        answer: Mapping[str, Any] = self._client("sts", _region(job)).assume_role(
+        """The credentials of WorkMail's export service, on behalf of the organization."""
+        response: Mapping[str, Any] = self._client("sts", _region(job)).assume_role(
             RoleArn=job.order.role_arn,
-            # ministack_process.py evaluates the trust policy for a service that is so named.
+            # ministack_process.py evaluates the trust policy for the service of this name.
             RoleSessionName=EXPORT_SERVICE,
             ExternalId=job.order.organization_arn,
         )
-        credentials = answer["Credentials"]
+        credentials = response["Credentials"]
         return {
             "aws_access_key_id": credentials["AccessKeyId"],
             "aws_secret_access_key": credentials["SecretAccessKey"],
@@ -108,15 +108,15 @@ class ExportBucket:
         }
 
     def _require_no_public_access(self, job: ExportJob) -> None:
-        # WorkMail asks for the status of the bucket's policy, which MiniStack leaves empty. With
-        # IAM enforced its new buckets are blocked, as on AWS.
+        # WorkMail reads the status of the bucket's policy, which MiniStack does not have. With
+        # IAM enforced, new buckets block public access, as on AWS.
         bucket = job.order.s3_bucket_name
-        answer = self._client("s3", _region(job)).get_public_access_block(Bucket=bucket)
-        if not all(answer["PublicAccessBlockConfiguration"].get(name) for name in _PUBLIC_ACCESS):
+        response = self._client("s3", _region(job)).get_public_access_block(Bucket=bucket)
+        if not all(response["PublicAccessBlockConfiguration"].get(name) for name in _PUBLIC_ACCESS):
             raise ExportFailed(f"Public access to the bucket {bucket} is not blocked.")
 
     def _require_permissions(self, job: ExportJob) -> None:
-        """Those that MiniStack's S3 does not ask for by itself; s3:PutObject it does."""
+        """Those that MiniStack's S3 does not check by itself, as it does s3:PutObject."""
         bucket_arn = f"arn:aws:s3:::{job.order.s3_bucket_name}"
         object_arn = f"{bucket_arn}/{job.s3_path}"
         through_s3 = {
@@ -134,7 +134,7 @@ class ExportBucket:
         self, job: ExportJob, action: str, resource_arn: str, context: Mapping[str, str]
     ) -> None:
         role_arn = job.order.role_arn
-        answer = self._client("iam", _region(job)).simulate_principal_policy(
+        response = self._client("iam", _region(job)).simulate_principal_policy(
             PolicySourceArn=role_arn,
             ActionNames=[action],
             ResourceArns=[resource_arn],
@@ -143,17 +143,17 @@ class ExportBucket:
                 for key, value in context.items()
             ],
         )
-        if any(result["EvalDecision"] != "allowed" for result in answer["EvaluationResults"]):
+        if any(result["EvalDecision"] != "allowed" for result in response["EvaluationResults"]):
             raise ExportFailed(
                 f"The role {role_arn} is not authorized to perform: {action} on resource: "
                 f"{resource_arn}"
             )
 
     def _has_bucket_key(self, job: ExportJob) -> bool:
-        answer = self._client("s3", _region(job)).get_bucket_encryption(
+        response = self._client("s3", _region(job)).get_bucket_encryption(
             Bucket=job.order.s3_bucket_name
         )
-        rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+        rules = response["ServerSideEncryptionConfiguration"]["Rules"]
         return any(rule.get("BucketKeyEnabled") for rule in rules)
 
     def _described_key(self, job: ExportJob) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether a function's role allows a WorkMail call, asked of MiniStack's IAM."""
+"""Decides with MiniStack's IAM whether the role of a function allows a WorkMail call."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ ADMINISTRATOR_ACCESS_KEY = "test"
 
 
 class RoleAuthorizer:
-    """Answers `authorize(access_key, action, resource_arn)` with the role's policies.
+    """Decides `authorize(access_key, action, resource_arn)` by the policies of a role.
 
-    MiniStack derives a function's access key from the ARNs of function and role, so the role
-    of a key never changes and is remembered. Its policies do change, in every deployment: they
-    are evaluated anew for each call. Functions of other Regions than the client's are unknown,
-    and so not allowed anything.
+    MiniStack derives the access key of a function from its ARN and its role's, so the role of a
+    key is cached. Policies change with each deployment and are evaluated for each call. Functions
+    of other Regions than the client's are unknown, and nothing is allowed to them.
     """
 
     def __init__(self, client: Callable[[str], Any]) -> None:
@@ -30,11 +29,11 @@ class RoleAuthorizer:
         role_arn = self._role(access_key) if access_key else None
         if role_arn is None:
             return False
-        answer = self._client("iam").simulate_principal_policy(
+        response = self._client("iam").simulate_principal_policy(
             PolicySourceArn=role_arn,
             ActionNames=[action],
             ResourceArns=[resource_arn],
-            # WorkMail hands a role on to nobody but its exports.
+            # WorkMail passes a role to its exports alone.
             ContextEntries=[
                 {
                     "ContextKeyName": "iam:PassedToService",
@@ -45,7 +44,7 @@ class RoleAuthorizer:
             if action == "iam:PassRole"
             else [],
         )
-        return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
+        return all(result["EvalDecision"] == "allowed" for result in response["EvaluationResults"])
 
     def _role(self, access_key: str) -> str | None:
         if access_key not in self._roles:

@@ -1,4 +1,4 @@
-"""MiniStack, the part of the embedded AWS that serves everything but WorkMail."""
+"""MiniStack, the part of the embedded AWS that serves everything except WorkMail."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class MiniStackError(Exception):
 
 
 class MiniStack:
-    """One MiniStack on one port of the loopback interface, in a process of its own.
+    """One MiniStack on one port of the loopback interface, in its own process.
 
-    It keeps all it writes in `folder`, and its functions see `function_environment`.
+    It writes to `folder` alone; its functions have the variables of `function_environment`.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class MiniStack:
         return f"https://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Return when it answers; MiniStackError if it ends, or stays silent for a minute."""
+        """Return when it responds. Raises MiniStackError if it ends, or after START_SECONDS."""
         self._temporary.mkdir()
-        # The socket is ours from here on, so that no other process gets the port in between.
+        # An open socket, so that no other process can use the port in between.
         with socket.create_server(("127.0.0.1", 0)) as listener, self._log.open("wb") as log:
             self._port = listener.getsockname()[1]
             self._process = subprocess.Popen(
@@ -83,18 +83,18 @@ class MiniStack:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers("GET", "/_ministack/ready"):
+        while not self._responds("GET", "/_ministack/ready"):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise MiniStackError(f"MiniStack did not start:\n{self._end_of_log()}")
             time.sleep(0.02)
 
     def reset(self) -> None:
-        """Forget all stacks, functions, roles and buckets, the CDK's own bootstrap too."""
-        if not self._answers("POST", "/_ministack/reset"):
+        """Forget all stacks, functions, roles and buckets."""
+        if not self._responds("POST", "/_ministack/reset"):
             raise MiniStackError(f"MiniStack did not reset:\n{self._end_of_log()}")
 
     def stop(self) -> None:
-        """End it and the functions that it started, by force if it takes too long."""
+        """End it and its functions, by force after STOP_SECONDS."""
         process = self._process
         if process is None:
             return
@@ -110,7 +110,7 @@ class MiniStack:
         self._process = None
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of AWS_*, certificates or accounts is inherited: it would replace ours."""
+        """No AWS_* variables and certificates are inherited: they would win."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         temporary = str(self._temporary)
         return {
@@ -129,11 +129,11 @@ class MiniStack:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": str(self._enforce_iam).lower(),
-            # Docker is not needed, and MiniStack would remove containers that it takes for its own.
+            # Without Docker: MiniStack removes containers that are not its own.
             "DOCKER_HOST": f"unix://{self._folder / 'no-docker.sock'}",
         }
 
-    def _answers(self, method: str, path: str) -> bool:
+    def _responds(self, method: str, path: str) -> bool:
         context = ssl.create_default_context(cafile=self._certificate.authority)
         https = urllib.request.HTTPSHandler(context=context)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
@@ -149,7 +149,7 @@ class MiniStack:
 
 
 def remove_folder(folder: Path) -> None:
-    """Also when a process that was just killed had been writing in it."""
+    """Remove it also while a process that was just killed still writes to it."""
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

@@ -1,8 +1,10 @@
 """The process that MiniStack runs in: `python -P ministack_process.py SOCKET CHAIN KEY FOLDER`.
 
-MiniStack's own entry point would also take port 443 where it may, and would outlive a parent
-that is killed. This one listens on the socket that it is given and nowhere else, and when its
-standard input closes, which happens however the parent ends, it ends too and removes FOLDER.
+MiniStack's own entry point also listens on port 443 where it can, and outlives a parent that is
+killed. This one listens on the given socket alone. When its standard input closes, which happens
+however the parent ends, it ends too and removes FOLDER.
+
+Each function that `PATCHES` lists brings MiniStack closer to AWS in one point.
 """
 
 from __future__ import annotations
@@ -31,17 +33,17 @@ def end_with_parent(folder: str) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def tell_roots() -> None:
-    """DescribeStacks tells the root and the parent of a nested stack, as on AWS.
+def show_root_stacks() -> None:
+    """DescribeStacks shows the root and the parent of a nested stack, as on AWS.
 
-    MiniStack knows them, and leaves them out of the answer.
+    MiniStack knows them, and omits them from the response.
     """
     from ministack.services import cloudformation  # type: ignore[import-untyped]
     from ministack.services.cloudformation import handlers  # type: ignore[import-untyped]
 
     describe_stacks = handlers._ACTION_HANDLERS["DescribeStacks"]
 
-    def with_roots(parameters: Any) -> tuple[int, dict[str, str], bytes]:
+    def with_root(parameters: Any) -> tuple[int, dict[str, str], bytes]:
         status, headers, body = describe_stacks(parameters)
         for stack in cloudformation._stacks.values():
             if "RootId" in stack:
@@ -50,13 +52,13 @@ def tell_roots() -> None:
                 body = body.replace(own.encode(), f"{own}{above}".encode())
         return status, headers, body
 
-    handlers._ACTION_HANDLERS["DescribeStacks"] = with_roots
+    handlers._ACTION_HANDLERS["DescribeStacks"] = with_root
 
 
 def keep_what_failed_deletions_need() -> None:
-    """A stack that cannot delete a resource keeps what that one depends on, as on AWS.
+    """A stack that cannot delete a resource keeps its dependencies, as on AWS.
 
-    MiniStack deletes it, and the next deletion then has no function to call.
+    MiniStack deletes them, and the next deletion then has no function to call.
     """
     from ministack.services import cloudformation
     from ministack.services.cloudformation import stacks
@@ -85,7 +87,7 @@ def keep_what_failed_deletions_need() -> None:
 
 
 def refer_to_secrets_by_arn() -> None:
-    """Ref of a secret is its ARN, as on AWS; MiniStack gives the name, which no policy is about."""
+    """Ref of a secret is its ARN, as on AWS; for MiniStack it is the name, which no policy has."""
     from ministack.services.cloudformation import provisioners
 
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
@@ -108,7 +110,7 @@ def refer_to_secrets_by_arn() -> None:
     handlers |= {"create": created, "update": updated, "delete": deleted}
 
 
-def heed_simulated_context() -> None:
+def evaluate_simulated_context() -> None:
     """SimulatePrincipalPolicy evaluates conditions with its ContextEntries, as on AWS.
 
     MiniStack ignores them: a statement with a condition on any such key never allows.
@@ -147,7 +149,7 @@ def evaluate_tags_of_secrets() -> None:
     MiniStack knows the tags by the name aws:ResourceTag only.
     """
     from ministack.core import iam_evaluator
-    from ministack.services import tagging  # type: ignore[import-untyped]
+    from ministack.services import tagging
 
     resolve = iam_evaluator._resolve_condition_key
 
@@ -163,7 +165,7 @@ def evaluate_tags_of_secrets() -> None:
 def find_roles_in_paths() -> None:
     """SimulatePrincipalPolicy finds a role that has a path, as on AWS.
 
-    MiniStack takes the path for a part of the name.
+    For MiniStack the path is a part of the name.
     """
     from ministack.services import iam
 
@@ -180,9 +182,9 @@ def find_roles_in_paths() -> None:
 def let_services_assume_roles() -> None:
     """AssumeRole as a service calls it: for itself, on behalf of a resource.
 
-    MiniStack lets the root of an account assume what any service is trusted with, and knows
-    neither aws:SourceArn nor aws:SourceAccount. Here root can say which service it stands for,
-    as RoleSessionName, and for which resource that works, as ExternalId.
+    In MiniStack the root of an account can assume the roles of any service, and there is neither
+    aws:SourceArn nor aws:SourceAccount. Here root names the service as RoleSessionName, and the
+    resource as ExternalId.
     """
     from ministack.core import iam_evaluator
 
@@ -209,17 +211,58 @@ def let_services_assume_roles() -> None:
     iam_evaluator.evaluate_trust_policy = as_service
 
 
+def log_where_the_context_says() -> None:
+    """The log group and the stream of a function's context have its lines, as on AWS.
+
+    In MiniStack the context has `/aws/lambda/<name>` in spite of a LoggingConfig, and a stream
+    that does not exist. Here each invocation has the stream of its request id.
+    """
+    from ministack.core import lambda_runtime
+    from ministack.services import cloudwatch_logs, lambda_svc
+
+    create_worker, emit = lambda_runtime.Worker.__init__, lambda_svc._emit_lambda_logs
+    emitting = threading.Lock()
+
+    def log_group(config: Any) -> Any:
+        return config["LoggingConfig"].get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+
+    def create_with_group(worker: Any, name: str, config: Any, code: bytes) -> None:
+        variables = dict(config.get("Environment", {}).get("Variables", {}))
+        variables["AWS_LAMBDA_LOG_GROUP_NAME"] = log_group(config)
+        create_worker(worker, name, {**config, "Environment": {"Variables": variables}}, code)
+
+    def emit_to_stream(function: Any, request_id: str, *given: Any, **named: Any) -> None:
+        with emitting:
+            emit(function, request_id, *given, **named)
+            group = cloudwatch_logs._log_groups[log_group(function["config"])]
+            _, stream = group["streams"].popitem()
+            group["streams"][request_id] = stream
+
+    lambda_runtime.Worker.__init__ = create_with_group
+    lambda_svc._emit_lambda_logs = emit_to_stream
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(
+        'os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")', '_ms_ctx.get("request_id", "")'
+    )
+
+
+PATCHES = (
+    show_root_stacks,
+    keep_what_failed_deletions_need,
+    refer_to_secrets_by_arn,
+    evaluate_simulated_context,
+    evaluate_tags_of_secrets,
+    find_roles_in_paths,
+    let_services_assume_roles,
+    log_where_the_context_says,
+)
+
+
 def main(socket_number: str, chain: str, key: str, folder: str) -> None:
     threading.Thread(target=end_with_parent, args=(folder,), daemon=True).start()
     from ministack.app import app  # type: ignore[import-untyped]
 
-    tell_roots()
-    keep_what_failed_deletions_need()
-    refer_to_secrets_by_arn()
-    heed_simulated_context()
-    evaluate_tags_of_secrets()
-    find_roles_in_paths()
-    let_services_assume_roles()
+    for patch in PATCHES:
+        patch()
     config = Config()
     config.bind = [f"fd://{socket_number}"]
     config.certfile, config.keyfile = chain, key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from uuid import UUID
 
 import jsii
 from aws_cdk import Stack
@@ -12,17 +12,14 @@ from constructs import Construct, IValidation
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MOST_CHARACTERS = 10_240
-# The longest that WorkMail's Regions, their partition and an account's id can be.
-_PSEUDO_PARAMETERS = {
-    "AWS::Partition": len("aws"),
-    "AWS::Region": len("ap-southeast-1"),
-    "AWS::AccountId": len("123456789012"),
-    "AWS::URLSuffix": len("amazonaws.com"),
-    # Of a stack named with the 128 characters that CloudFormation allows.
-    "AWS::StackId": 228,
+_LONGEST = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "ap-southeast-1",
+    "AWS::AccountId": "123456789012",
 }
-# An ARN with names that CloudFormation generated.
-_UNKNOWN = 150
+_LONGEST_STACK_NAME = 128
+# An ARN with names that CloudFormation generates.
+_LONGEST_ARN = 150
 
 
 @jsii.implements(IValidation)
@@ -45,39 +42,41 @@ class FunctionRole(iam.Role):
 
     def validate(self) -> list[str]:
         """Says at synth what IAM would refuse at deployment."""
-        policies = self._attached.values()
-        size = sum(_size(Stack.of(policy).resolve(policy.document)) for policy in policies)
+        size = self.size()
         if size <= MOST_CHARACTERS:
             return []
-        stacks = len({Stack.of(policy).node.path for policy in policies})
+        stacks = len({Stack.of(policy).node.path for policy in self._attached.values()})
         return [
-            f"the inline policies of the provider's role come to {size:,} characters at most, in "
-            f"{len(policies)} policies of {stacks} stacks, and IAM allows {MOST_CHARACTERS:,}: "
-            f"serve some of its organizations, exports, given passwords or stacks with a second "
-            f"WorkMailProvider"
+            f"the inline policies of the provider's role can come to {size:,} characters, in "
+            f"{len(self._attached)} policies of {stacks} stacks, and IAM allows "
+            f"{MOST_CHARACTERS:,}: use a second WorkMailProvider, or the own function of another "
+            f"stack, for some of its organizations, exports, given passwords or stacks"
         ]
 
-
-def _size(document: object) -> int:
-    """Of the document as IAM counts it: JSON without white space."""
-    match document:
-        case {"Fn::Join": [str(separator), list(parts)]}:
-            between = len(separator) * (len(parts) - 1)
-            return 2 + between + sum(_size_of_part(part) for part in parts)
-        case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::ImportValue": _} | {"Fn::GetStackOutput": _}:
-            return 2 + _size_of_part(document)
-        case Mapping():
-            sizes = [_size(key) + 1 + _size(value) for key, value in document.items()]
-            return 2 + sum(sizes) + max(len(sizes) - 1, 0)
-        case list():
-            return 2 + sum(map(_size, document)) + max(len(document) - 1, 0)
-    return len(json.dumps(document, ensure_ascii=False))
+    def size(self) -> int:
+        """The most characters that IAM can count."""
+        return sum(map(_longest_size, self._attached.values()))
 
 
-def _size_of_part(part: object) -> int:
-    match part:
-        case str():
-            return len(part)
-        case {"Ref": str(name)} if name in _PSEUDO_PARAMETERS:
-            return _PSEUDO_PARAMETERS[name]
-    return _UNKNOWN
+def _longest_size(policy: iam.Policy) -> int:
+    stack = Stack.of(policy)
+    name_length = _LONGEST_STACK_NAME if stack.nested else len(stack.stack_name)
+    stack_id = f"arn:aws:cloudformation:ap-southeast-1:123456789012:stack/{'x' * name_length}/"
+    longest = _LONGEST | {"AWS::StackId": stack_id + str(UUID(int=0))}
+
+    def deployed(value: object) -> object:
+        match value:
+            case {"Fn::Join": [str(separator), list(parts)]}:
+                return separator.join(str(deployed(part)) for part in parts)
+            case {"Ref": str(name)}:
+                return longest.get(name, "x" * _LONGEST_ARN)
+            case dict():
+                if any(key.startswith("Fn::") for key in value):
+                    return "x" * _LONGEST_ARN
+                return {key: deployed(item) for key, item in value.items()}
+            case list():
+                return [deployed(item) for item in value]
+        return value
+
+    # IAM does not count white space.
+    return len(json.dumps(deployed(stack.resolve(policy.document)), separators=(",", ":")))

@@ -17,7 +17,7 @@ from cdk_workmail._validation import FieldPattern, check_type
 EXPORT_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
 # Of the roles that WorkMail exports with.
 EXPORT_ROLE_PATH = "/cdk-workmail/"
-# WorkMail's own pattern allows * too, which in the role's policy would stand for other prefixes.
+# WorkMail's own pattern allows * too, which in the role's policy would match other prefixes.
 # Its keys have at most 1023 characters: the function appends 34 of the organization, up to 256 of
 # the entity, the time and three slashes, and WorkMail the name of its file.
 PREFIX = FieldPattern(
@@ -35,20 +35,20 @@ _OLDEST = Duration.days(7)
 class MailboxExport(Construct):
     """The bucket and the key for mailboxes of registrations with `RemovalPolicy.SNAPSHOT`.
 
-    By default a bucket that suits WorkMail and mail: no public access, TLS only, versioned,
-    encrypted with a key of its own, which rotates. Bucket and key stay when they leave the stack.
-    Who decrypts an object is in CloudTrail, because S3 asks the key for each of them.
+    By default the bucket has no public access, refuses requests without TLS, keeps versions, and is
+    encrypted with a key of its own, which rotates. Bucket and key are retained. CloudTrail shows
+    each decryption of an object, because S3 requests it from the key.
 
-    A mailbox is at `<prefix>/<organization id>/<entity id>/<time>` and becomes one zip: mail and
+    A mailbox is exported to `<prefix>/<organization id>/<entity id>/<time>` as one zip: mail and
     calendar items as MIME, no contacts, tasks or notes. One export serves any number of
-    registrations, organizations and stacks in the Region of the organization.
+    registrations, organizations and stacks in the organization's region.
 
-    WorkMail writes with a role that the registration's stack has for it. A bucket or a key that was
-    given has to let that role in. The policy of a bucket does, unless it denies. A key made in this
-    app gets a statement in its policy that lets the roles of exports use it through S3; of a key
-    from elsewhere the policy has to leave it to the account's IAM policies, as KMS's default does.
-    If it is this statement alone that lets the role in, remove the registrations before the export:
-    CloudFormation changes the key's policy first, and exports then fail, which keeps mailboxes on.
+    WorkMail writes with a role in the registration's stack, which a given bucket and key must
+    admit. A bucket policy does, unless it denies. The policy of a key in this app gets a statement
+    that admits the roles of exports through S3; the policy of another key must delegate to the
+    account's IAM policies, as KMS's default does. If only that statement admits the role, remove
+    the registrations before the export: CloudFormation changes the key's policy first, exports then
+    fail, and the mailboxes stay enabled.
 
     Raises ValueError for a prefix or an age that WorkMail would refuse, and for a key that is not
     symmetric.
@@ -58,16 +58,16 @@ class MailboxExport(Construct):
     """
 
     bucket: s3.IBucket
-    """Where the exports are."""
+    """The bucket of the exports."""
 
     encryption_key: kms.IKey
-    """What they are encrypted with."""
+    """The key that encrypts them."""
 
     prefix: str
-    """What their keys begin with."""
+    """The beginning of their S3 keys."""
 
     maximum_age: Duration
-    """How old an export may be to stand for a new one."""
+    """How old an export may be to stand in for a new one."""
 
     def __init__(
         self,
@@ -80,26 +80,25 @@ class MailboxExport(Construct):
         maximum_age: Duration | None = None,
         archive_after: Duration | None = None,
     ) -> None:
-        """Makes the bucket and the key, unless they are given.
+        """Creates the bucket and the key, unless you give them.
 
-        :param bucket: A bucket without public access, in the Region of the organization. Unless
-            given, one is made.
-        :param encryption_key: A symmetric key for encryption, in the Region of the organization.
-            Unless given, the key that the bucket was declared with, or else one that is made, at
-            what KMS takes for a key. A bucket that is made is encrypted with it too.
+        :param bucket: A bucket without public access, in the organization's region. By default one
+            is created.
+        :param encryption_key: A symmetric encryption key in the organization's region. By default
+            the key that the given bucket was declared with, or a new one, for which KMS charges.
+            A bucket that is created is encrypted with it too.
         :param prefix: 1 to 700 letters, digits and ! _ . ' ( ) / -, without / at its beginning or
-            end; `workmail` unless given.
-        :param maximum_age: How long ago an export may have ended that a removal counts as its own
-            instead of starting another: whole seconds, 0 to 7 days; 24 hours unless given. Mail
-            that came since is not in it, but WorkMail keeps the mailbox for 30 days. WorkMail
-            exports a mailbox once in 24 hours, counted from the start of the last export, so with
-            24 hours from its end there is no time at which a removal can neither start an export
-            nor use the last one. With less there is, and a removal fails then and keeps the mailbox
-            on. WorkMail tells of exports for seven days.
+            end; `workmail` by default.
+        :param maximum_age: How long ago an export may have ended to stand in for a new one, in
+            whole seconds, 0 to 7 days; 24 hours by default. It lacks later mail, but WorkMail keeps
+            the mailbox for 30 days. WorkMail exports a mailbox once in 24 hours, counted from
+            the start of the last export. So with less than 24 hours there can be a time when a
+            removal can neither start an export nor use the last one: it fails, and the mailbox
+            stays enabled. WorkMail lists exports for seven days.
         :param archive_after: When exports move to the storage class S3 Glacier Instant Retrieval:
-            whole days, at least 1; never unless given. They stay readable at once, at a lower price
-            for storage and a higher one for reading, and S3 charges for 90 days at least. Of a
-            bucket of your own you declare the lifecycle yourself.
+            whole days, at least 1; never by default. They stay readable at once, at a lower price
+            for storage and a higher one for reading, and S3 charges for at least 90 days. For a
+            bucket of your own, declare the lifecycle there.
         """
         super().__init__(scope, id)
         check_type(self, "maximum_age", maximum_age, Duration)
@@ -156,9 +155,8 @@ class MailboxExport(Construct):
         declared = _declaration_of(key)
         if declared is not None:
             self._check_key(declared)
-        # Not the role itself, as `grant` has it: a role in a stack that refers to the key cannot be
-        # named in the stack of the key. And not the whole account, which a careful policy keeps
-        # away from mail.
+        # Not the role itself, as `grant` does: the stack of the key cannot name a role in a stack
+        # that refers to the key. And not the whole account, which a careful policy denies mail.
         roles = Stack.of(key).format_arn(
             service="iam", region="", resource=f"role{EXPORT_ROLE_PATH}*"
         )
@@ -224,7 +222,7 @@ class MailboxExport(Construct):
 
 
 def _declaration_of(key: kms.IKey) -> kms.CfnKey | None:
-    """Its resource if this app has it: below a `Key`, or above what `from_cfn_key` makes."""
+    """Its resource if this app has it: below a `Key`, or above what `from_cfn_key` returns."""
     for found in (key.node.default_child, key.node.scope):
         if isinstance(found, kms.CfnKey):
             return found

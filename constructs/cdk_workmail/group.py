@@ -27,7 +27,7 @@ class WorkMailGroup(Entity):
 
     An existing group of that name is adopted, and what you do not declare stays as it is. WorkMail
     cannot rename a group, so a changed name is refused. The group receives mail once you
-    enable it, with `enable` or with a `WorkMailRegistration` whose `entity_id` is `group_id`.
+    enable it, with `enable` or with a `WorkMailRegistration` of its `group_id`.
 
     Deletion is permanent, so a removed group is retained unless you set `RemovalPolicy.DESTROY`.
 

@@ -35,7 +35,7 @@ class WorkMailResource(Entity):
 
     An existing resource of that name is adopted, and what you do not declare stays as it is. A
     changed name is changed in place. The resource can be booked once you enable it, with `enable`
-    or with a `WorkMailRegistration` whose `entity_id` is `resource_id`.
+    or with a `WorkMailRegistration` of its `resource_id`.
 
     Deletion is permanent, so a removed resource is retained unless you set `RemovalPolicy.DESTROY`.
 

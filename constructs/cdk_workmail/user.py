@@ -41,7 +41,7 @@ class WorkMailUser(Entity):
 
     An existing user of that name is adopted, and what you do not declare stays as it is. WorkMail
     cannot rename a user, so a changed name is refused. The user has a mailbox once you enable
-    it, with `enable` or with a `WorkMailRegistration` whose `entity_id` is `user_id`. Prefer
+    it, with `enable` or with a `WorkMailRegistration` of its `user_id`. Prefer
     `enable`: WorkMail may refuse to set the attributes from `initials` to `office` on a disabled
     user, and with `enable` they are set after the user is enabled.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .behaviour import Behaviour
-from .calls import Call, Calls
 from .entities import Entity, Group, Resource, User
 from .exceptions import NoAnswer, WorkMailError
 from .exports import Destination, ExportFailed, ExportJob, ExportOrder, Exports, Write
@@ -11,7 +10,7 @@ from .faults import Drop, Failure, Faults, Stall
 from .mailboxes import Mailbox, MimeFile
 from .models import MailDomain, Organization
 from .server import WorkMailServer
-from .service import WorkMail
+from .service import Call, Calls, WorkMail
 
 __all__ = [
     "Behaviour",

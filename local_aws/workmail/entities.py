@@ -1,13 +1,18 @@
-"""Users, groups and resources: what WorkMail keeps of each."""
+"""Users, groups and resources: the state that WorkMail keeps of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import string
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from .behaviour import Behaviour
+from .exceptions import WorkMailError
 from .mailboxes import Mailbox
-from .passwords import HashedPassword, require_strong
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 63
+CHARACTER_GROUPS_NEEDED = 3
 
 State = Literal["ENABLED", "DISABLED", "DELETED"]
 
@@ -58,7 +63,7 @@ class Entity:
 
     @property
     def addresses(self) -> set[str]:
-        """The addresses that nobody else can have, in lower case."""
+        """The addresses that no other entity can use, in lower case."""
         primary = self.registration.email if self.state == "ENABLED" else self.reserved_email
         return {address.lower() for address in (primary, *self.aliases) if address}
 
@@ -66,7 +71,7 @@ class Entity:
         return self.registration if now >= self._settles_at else self._registration_before
 
     def state_for_calls(self, moment: Moment) -> State:
-        """The state by which a call decides whether the entity is in the right one for it."""
+        """The state by which a call decides whether it is allowed."""
         if self.state != "DELETED" and moment.behaviour.settling_binds_calls:
             return self.registration_seen(moment.now).state
         return self.state
@@ -98,7 +103,7 @@ class Entity:
             self.mailbox.deprovisioned_at = moment.now
 
     def delete(self, moment: Moment | None = None) -> None:
-        """Without a moment, as tests do it behind everybody's back: seen at once."""
+        """Without a moment: seen at once, for a test that deletes by hand."""
         if moment:
             self._change(Registration("DELETED"), moment)
             self.name_kept_until = moment.now + moment.behaviour.name_free_after
@@ -113,7 +118,7 @@ class Entity:
         self.aliases = [alias for alias in self.aliases if alias.lower() != email.lower()]
         if was.email and was.email.lower() != email.lower():
             self.aliases.append(was.email)
-        self.registration = Registration("ENABLED", email, was.enabled_at, was.disabled_at)
+        self.registration = replace(was, email=email)
 
     def _change(self, registration: Registration, moment: Moment) -> None:
         self._registration_before = self.registration_seen(moment.now)
@@ -128,15 +133,18 @@ class User(Entity):
     kind = "USER"
     role: str = "USER"
     attributes: dict[str, str] = field(default_factory=dict)
-    _password: HashedPassword | None = field(default=None, repr=False)
+    _password_digest: str | None = field(default=None, repr=False)
 
     def set_password(self, password: str) -> None:
-        """InvalidPasswordException if it is too weak; only a hash of it is kept."""
+        """Raises InvalidPasswordException if it is too weak; only a digest of it is kept."""
         require_strong(password)
-        self._password = HashedPassword.of(password)
+        self._password_digest = self._digest(password)
 
     def has_password(self, password: str) -> bool:
-        return self._password is not None and self._password.matches(password)
+        return self._password_digest == self._digest(password)
+
+    def _digest(self, password: str) -> str:
+        return hashlib.sha256(f"{self.entity_id}:{password}".encode()).hexdigest()
 
 
 @dataclass
@@ -154,7 +162,7 @@ class Group(Entity):
 
 @dataclass
 class Resource(Entity):
-    """A room or a piece of equipment, with the ids of who answers requests for it.
+    """A room or a piece of equipment, with the ids of its delegates.
 
     `booking_options` has the names of the API's BookingOptions.
     """
@@ -174,3 +182,32 @@ class Resource(Entity):
     @property
     def associated(self) -> list[str]:
         return self.delegates
+
+
+def require_strong(password: str) -> None:
+    """Raises InvalidPasswordException for what a WorkMail directory does not accept.
+
+    8 to 63 characters, from three of five groups (administrator guide, "password policies").
+    """
+    groups = {_character_group(character) for character in password} - {None}
+    long_enough = SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD
+    if not long_enough or len(groups) < CHARACTER_GROUPS_NEEDED:
+        raise WorkMailError(
+            "InvalidPasswordException",
+            f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, from "
+            f"{CHARACTER_GROUPS_NEEDED} of these groups: uppercase, lowercase, digits, special "
+            "characters, Latin-1 supplement.",
+        )
+
+
+def _character_group(character: str) -> str | None:
+    ascii_groups = (
+        string.ascii_uppercase,
+        string.ascii_lowercase,
+        string.digits,
+        string.punctuation,
+    )
+    for group in ascii_groups:
+        if character in group:
+            return group
+    return None if character.isascii() else "Latin-1 supplement"

@@ -1,7 +1,7 @@
-"""What a call to the local WorkMail can end in, other than an answer.
+"""What a call to the local WorkMail raises.
 
-WorkMailError: an error in the form that WorkMail gives it (code, message, HTTP status).
-NoAnswer: the connection ends without an answer; the caller cannot know whether the work was done.
+WorkMailError   an error response of WorkMail: code, message, HTTP status
+NoAnswer        the connection ends without a response, before or after the work was done
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class WorkMailError(Exception):
 
 
 class NoAnswer(Exception):
-    """The connection ends without an answer, after `seconds` of silence."""
+    """The connection ends without a response, after `seconds` of silence."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"no answer after {seconds:g} s")
+        super().__init__(f"no response after {seconds:g} s")
         self.seconds = seconds
 
 
@@ -40,9 +40,5 @@ def entity_state(message: str) -> WorkMailError:
     return WorkMailError("EntityStateException", message)
 
 
-def reserved_name(name: str) -> WorkMailError:
-    return WorkMailError("ReservedNameException", f"The name {name} is reserved.")
-
-
-def name_taken(name: str) -> WorkMailError:
+def name_in_use(name: str) -> WorkMailError:
     return WorkMailError("NameAvailabilityException", f"The name {name} is already in use.")

@@ -1,13 +1,14 @@
-"""Mailbox export jobs: the rules that they keep, and how a test steers them."""
+"""Mailbox export jobs: the rules that WorkMail keeps, and how a test controls them."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, Protocol
+from functools import partial
+from typing import Literal
 
 from .behaviour import Behaviour
 from .exceptions import WorkMailError, entity_not_found, invalid_parameter
@@ -19,33 +20,25 @@ SECONDS_LISTED = 7 * 24 * 3600
 DURATION = 0.2
 
 ExportState = Literal["RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+# What writes the archive of a job at its end, and raises ExportFailed if it cannot.
 Write = Callable[[bytes], None]
 
 
 class ExportFailed(Exception):
-    """A job cannot write its archive; the message becomes its ErrorInfo."""
+    """The archive of a job cannot be written; the message becomes its ErrorInfo."""
 
 
-class Destination(Protocol):
-    """Where archives go."""
-
-    def open(self, job: ExportJob) -> Write:
-        """What writes the job's archive at its end, and raises ExportFailed if it cannot.
-
-        Raises WorkMailError if the job cannot even start.
-        """
+def _keep_nothing(archive: bytes) -> None:
+    """The archives of a WorkMail without a destination."""
 
 
-class Nowhere:
-    """A destination that refuses nothing and keeps nothing."""
-
-    def open(self, job: ExportJob) -> Write:
-        return lambda archive: None
+def _fail(reason: str, archive: bytes) -> None:
+    raise ExportFailed(reason)
 
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """What StartMailboxExportJob was asked for."""
+    """The parameters of StartMailboxExportJob."""
 
     organization_id: str
     organization_arn: str
@@ -70,7 +63,7 @@ class ExportJob:
     mailbox: Mailbox
     start_time: float
     due_at: float
-    ordered_failure: str | None = None
+    write: Write = field(repr=False)
     state: ExportState = "RUNNING"
     end_time: float | None = None
     error_info: str | None = None
@@ -85,7 +78,7 @@ class ExportJob:
 
     @property
     def s3_path(self) -> str:
-        # AWS does not say what it appends to the prefix: nobody may count on this form.
+        # AWS does not document what it appends to the prefix: do not depend on this form.
         return f"{self.order.s3_prefix.rstrip('/')}/{self.job_id}.zip"
 
     def estimated_progress(self, now: float) -> int:
@@ -97,21 +90,24 @@ class ExportJob:
         return int(min(99, 100 * elapsed / needed)) if needed > 0 else 99
 
 
+# Where archives go; raises WorkMailError if the job cannot even start.
+Destination = Callable[[ExportJob], Write]
+
+
 class Exports:
     """The export jobs of all organizations.
 
     A job takes `duration` seconds by the clock of the WorkMail, as set when it starts. No thread
-    waits for that: the next export operation, or a look at `jobs`, finds that the time is over
-    and writes the archive.
+    waits for that: the next export operation, or a read of `jobs`, ends the jobs that are due and
+    writes their archives.
     """
 
-    def __init__(self, clock: Callable[[], float], destination: Destination) -> None:
+    def __init__(self, clock: Callable[[], float], destination: Destination | None) -> None:
         self.duration = DURATION
         self._clock = clock
-        self._destination = destination
+        self._destination = destination or (lambda job: _keep_nothing)
         self._lock = threading.RLock()
         self._jobs: list[ExportJob] = []
-        self._writes: dict[str, Write] = {}
         self._failures: list[str] = []
         self._held = False
 
@@ -123,25 +119,25 @@ class Exports:
             return list(self._jobs)
 
     def fail_next(self, reason: str) -> None:
-        """The next job that starts will end FAILED, with this ErrorInfo; one order for each job."""
+        """The next job that starts ends FAILED, with this ErrorInfo."""
         with self._lock:
             self._failures.append(reason)
 
     def hold(self) -> None:
-        """No job ends until `release()`, other than by being cancelled."""
+        """Until `release()`, a job ends only if it is cancelled."""
         with self._lock:
             self.settle()
             self._held = True
 
     def release(self) -> None:
-        """The jobs whose time passed while they were held end now."""
+        """The jobs that became due while they were held end now."""
         with self._lock:
             self._held = False
             for job in self._running():
                 job.due_at = max(job.due_at, self._clock())
 
     def age(self, by: timedelta) -> None:
-        """Move every job into the past, as if so much time had gone by since."""
+        """Move every job this far into the past."""
         with self._lock:
             self.settle()
             for job in self._jobs:
@@ -151,26 +147,25 @@ class Exports:
                     job.end_time -= by.total_seconds()
 
     def reset(self) -> None:
-        """No jobs, and no orders for those to come."""
+        """Forget all jobs, and all that was set for those to come."""
         with self._lock:
             self.duration = DURATION
             self._jobs.clear()
-            self._writes.clear()
             self._failures.clear()
             self._held = False
 
     def settle(self) -> None:
-        """End the jobs whose time is over: here archives are written."""
+        """End the jobs that are due: archives are written here."""
         with self._lock:
             for job in self._running():
                 if not self._held and self._clock() >= job.due_at:
                     self._finish(job)
 
     def of_order(self, order: ExportOrder) -> ExportJob | None:
-        """The job that this order already started, if it did.
+        """The job that this order started already, if any.
 
-        InvalidParameterException if its token came with another order. How long AWS remembers a
-        token is not published; here it is as long as the job.
+        Raises InvalidParameterException if its token came with another order. AWS does not
+        document how long it remembers a token; here it is as long as the job.
         """
         for job in self._of(order.organization_id):
             if job.client_token == order.client_token:
@@ -183,38 +178,35 @@ class Exports:
         with self._lock:
             self._require_within_limits(order, behaviour)
             now = self._clock()
-            job = ExportJob(str(uuid.uuid4()), order, mailbox, now, due_at=now + self.duration)
-            self._writes[job.job_id] = self._destination.open(job)
+            job_id, due_at = str(uuid.uuid4()), now + self.duration
+            job = ExportJob(job_id, order, mailbox, now, due_at, write=_keep_nothing)
+            job.write = self._destination(job)
             if self._failures:
-                job.ordered_failure = self._failures.pop(0)
+                job.write = partial(_fail, self._failures.pop(0))
             self._jobs.append(job)
             return job
 
-    def find(self, organization_id: str, job_id: str, behaviour: Behaviour) -> ExportJob:
+    def find(self, organization_id: str, job_id: str) -> ExportJob:
         for job in self._of(organization_id):
-            too_old = behaviour.old_export_job_vanishes and not self._is_listed(job)
-            if job.job_id == job_id and not too_old:
+            if job.job_id == job_id:
                 return job
         raise entity_not_found(job_id)
 
     def listed(self, organization_id: str) -> list[ExportJob]:
         """Those that started in the last seven days, newest first."""
-        jobs = [job for job in reversed(self._of(organization_id)) if self._is_listed(job)]
+        earliest = self._clock() - SECONDS_LISTED
+        jobs = [job for job in reversed(self._of(organization_id)) if job.start_time >= earliest]
         return sorted(jobs, key=lambda job: job.start_time, reverse=True)
 
-    def cancel(self, organization_id: str, job_id: str, behaviour: Behaviour) -> None:
+    def cancel(self, organization_id: str, job_id: str) -> None:
         with self._lock:
-            job = self.find(organization_id, job_id, behaviour)
+            job = self.find(organization_id, job_id)
             if job.state == "RUNNING":
                 job.state, job.end_time = "CANCELLED", self._clock()
-            elif behaviour.cancel_ended_export_fails:
-                raise invalid_parameter(f"The job {job_id} is {job.state}.")
 
     def _finish(self, job: ExportJob) -> None:
         try:
-            if job.ordered_failure:
-                raise ExportFailed(job.ordered_failure)
-            self._writes[job.job_id](job.mailbox.archive())
+            job.write(job.mailbox.archive())
         except ExportFailed as failure:
             job.state, job.error_info = "FAILED", str(failure)
         else:
@@ -236,9 +228,6 @@ class Exports:
                 "LimitExceededException",
                 f"The mailbox of {order.entity_id} was exported within the last 24 hours.",
             )
-
-    def _is_listed(self, job: ExportJob) -> bool:
-        return self._clock() - job.start_time <= SECONDS_LISTED
 
     def _of(self, organization_id: str) -> list[ExportJob]:
         return [job for job in self.jobs if job.order.organization_id == organization_id]

@@ -1,4 +1,4 @@
-"""Faults that a test orders: errors, lost connections, silence, throttling, latency."""
+"""Faults that a test injects: errors, lost connections, silence, throttling, latency."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Failure:
-    """An error response, before the work or in spite of it.
+    """An error response, instead of the work or after it.
 
-    Any code goes, with the HTTP status that belongs to it: `Failure("ThrottlingException")`,
+    Any code, with its HTTP status: `Failure("ThrottlingException")`,
     `Failure("TooManyRequestsException", 429)`, `Failure("ServiceUnavailable", 503)`.
     """
 
@@ -23,14 +23,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Drop:
-    """The connection is closed without an answer."""
+    """The connection is closed without a response."""
 
     after_work: bool = False
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Nothing comes for so many seconds, then the connection is closed."""
+    """No response for this many seconds, then the connection is closed."""
 
     seconds: float
     after_work: bool = False
@@ -40,7 +40,7 @@ Fault = Failure | Drop | Stall
 
 
 @dataclass
-class _Order:
+class _Injected:
     operation: str | None
     fault: Fault
     times: int | None
@@ -69,16 +69,16 @@ class _Bucket:
 
 
 class Faults:
-    """What goes wrong, and how often.
+    """What fails, and how often.
 
-    `latency` is the time in seconds that the server lets pass before each answer; calls
-    without HTTP do not wait.
+    `latency` is the time in seconds before each response of the server; calls without HTTP do
+    not wait.
     """
 
     def __init__(self) -> None:
         self.latency = 0.0
         self._lock = threading.Lock()
-        self._orders: list[_Order] = []
+        self._injected: list[_Injected] = []
         self._throttle: tuple[float, int] | None = None
         self._bucket: _Bucket | None = None
         self._shared: tuple[Fault, float, Callable[[], float]] | None = None
@@ -91,45 +91,45 @@ class Faults:
         times: int | None = 1,
         entity: str | None = None,
     ) -> None:
-        """Order a fault for the next calls of an operation.
+        """Inject a fault into the next calls of an operation.
 
         `operation` None: of any. `times` None: until `clear()`. `entity`: only calls about this
-        entity, by id, name or address, whichever of them the call used. Orders are used up in
-        the order in which they were given.
+        entity, whether they use its id, name or address. Faults are used in the order in which
+        they were added.
         """
         with self._lock:
-            self._orders.append(_Order(operation, fault, times, entity))
+            self._injected.append(_Injected(operation, fault, times, entity))
 
     def throttle(self, rate: float, burst: int) -> None:
-        """Answer ThrottlingException beyond `rate` calls per second, `burst` calls at once."""
+        """Raise ThrottlingException above `rate` calls per second, `burst` calls at once."""
         with self._lock:
             self._throttle, self._bucket = (rate, burst), None
 
     def share(self, fault: Fault, part: float, draw: Callable[[], float]) -> None:
-        """A fault for a `part` of all calls, 0 to 1; `draw` gives a number below 1 for each."""
+        """Inject a fault into a `part` of all calls, 0 to 1; `draw` gives a number below 1."""
         with self._lock:
             self._shared = (fault, part, draw)
 
     def clear(self) -> None:
-        """Nothing goes wrong from now on."""
+        """Nothing fails from now on."""
         with self._lock:
             self._shared = None
             self.latency = 0.0
-            self._orders.clear()
+            self._injected.clear()
             self._throttle = self._bucket = None
 
     def take(self, operation: str, identifiers: Collection[str], now: float) -> Fault | None:
-        """The fault of this call, and one fewer to come. `identifiers` are in lower case."""
+        """The fault of this call, which uses it up. `identifiers` are in lower case."""
         with self._lock:
             if self._throttled(now):
                 return Failure("ThrottlingException", message="Rate exceeded")
-            for order in self._orders:
-                if order.fits(operation, identifiers):
-                    if order.times is not None:
-                        order.times -= 1
-                        if order.times == 0:
-                            self._orders.remove(order)
-                    return order.fault
+            for injected in self._injected:
+                if injected.fits(operation, identifiers):
+                    if injected.times is not None:
+                        injected.times -= 1
+                        if injected.times == 0:
+                            self._injected.remove(injected)
+                    return injected.fault
             if self._shared:
                 fault, part, draw = self._shared
                 return fault if draw() < part else None

@@ -7,7 +7,6 @@ import uuid
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Self
 
@@ -30,76 +29,54 @@ class Mailbox:
     provisioned_at: float
     deprovisioned_at: float | None = None
     files: list[MimeFile] = field(default_factory=list)
-    # What others may do in it, by their ids.
+    quota_mb: int = 51_200
+    # Grantee's id -> FULL_ACCESS, SEND_AS, SEND_ON_BEHALF.
     permissions: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def provisioned(cls, address: str, now: float) -> Self:
-        """A new mailbox with a welcome, two mails and a calendar item for this address."""
-        mailbox = cls(str(uuid.uuid4()), provisioned_at=now)
-        for subject, text in _FIRST_MAILS:
-            mailbox._file("eml", _mail(address, subject, text, now))
-        mailbox._file("ics", _event(address, now))
-        return mailbox
+        """A new mailbox with one mail and one calendar item for this address."""
+        time = datetime.fromtimestamp(now, UTC)
+        mail = _MAIL.format(address=address, date=format_datetime(time))
+        event = _EVENT.format(address=address, time=f"{time:%Y%m%dT%H%M%SZ}")
+        texts = {"0001.eml": mail, "0002.ics": event}
+        files = [
+            MimeFile(name, text.replace("\n", "\r\n").encode()) for name, text in texts.items()
+        ]
+        return cls(str(uuid.uuid4()), provisioned_at=now, files=files)
 
     def is_kept(self, now: float) -> bool:
         return self.deprovisioned_at is None or now - self.deprovisioned_at < MAILBOX_KEPT_SECONDS
-
-    def deliver(self, message: EmailMessage) -> None:
-        """Keep a message; one whose content is text/calendar becomes a calendar item."""
-        if message.get_content_type() == "text/calendar":
-            self._file("ics", message.get_content().encode())
-        else:
-            self._file("eml", bytes(message))
 
     def archive(self) -> bytes:
         """A zip of the files, the same bytes for the same mail."""
         written = io.BytesIO()
         with zipfile.ZipFile(written, "w") as archive:
-            for file in tuple(self.files):
+            for file in self.files:
                 archive.writestr(zipfile.ZipInfo(file.name), file.content, zipfile.ZIP_DEFLATED)
         return written.getvalue()
 
-    def _file(self, suffix: str, content: bytes) -> None:
-        self.files.append(MimeFile(f"{len(self.files) + 1:04}.{suffix}", content))
 
+# Plain texts: EmailMessage takes a hundred times as long, at every registration.
+_MAIL = """\
+From: Postmaster <postmaster@local-workmail.example>
+To: {address}
+Date: {date}
+Subject: Welcome
+MIME-Version: 1.0
+Content-Type: text/plain; charset=us-ascii
 
-_FIRST_MAILS = (
-    ("Welcome", "Your mailbox is ready."),
-    ("Minutes of Monday", "We agreed to keep every mail."),
-    ("Lunch on Friday?", "At noon, as usual."),
-)
-
-
-def _mail(address: str, subject: str, text: str, now: float) -> bytes:
-    # Written by hand: EmailMessage takes a hundred times as long, at every registration.
-    lines = [
-        "From: Postmaster <postmaster@local-workmail.example>",
-        f"To: {address}",
-        f"Date: {format_datetime(datetime.fromtimestamp(now, UTC))}",
-        f"Subject: {subject}",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=us-ascii",
-        "",
-        text,
-        "",
-    ]
-    return "\r\n".join(lines).encode()
-
-
-def _event(address: str, now: float) -> bytes:
-    time = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//local_aws//WorkMail//EN",
-        "BEGIN:VEVENT",
-        f"UID:first-day-of-{address}",
-        f"DTSTAMP:{time}",
-        f"DTSTART:{time}",
-        "SUMMARY:First day",
-        "END:VEVENT",
-        "END:VCALENDAR",
-        "",
-    ]
-    return "\r\n".join(lines).encode()
+Your mailbox is ready.
+"""
+_EVENT = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//local_aws//WorkMail//EN
+BEGIN:VEVENT
+UID:first-day-of-{address}
+DTSTAMP:{time}
+DTSTART:{time}
+SUMMARY:First day
+END:VEVENT
+END:VCALENDAR
+"""

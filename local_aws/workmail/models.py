@@ -1,4 +1,4 @@
-"""Organizations, their mail domains, and what WorkMail allows in them. No HTTP here."""
+"""Organizations and their mail domains: the state of WorkMail, and the rules that it keeps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from .exceptions import (
     entity_not_found,
     entity_state,
     invalid_parameter,
-    name_taken,
-    reserved_name,
+    name_in_use,
 )
 
 ALIASES_PER_ENTITY = 100
@@ -24,15 +23,13 @@ E = TypeVar("E", bound=Entity)
 
 @dataclass
 class MailDomain:
-    """A domain; `verified_at` is when its ownership is verified, None if nobody has done it."""
+    """A domain; `verified_at` is when its ownership is verified, None if it stays pending."""
 
     name: str
     verified_at: float | None = 0.0
-    is_test_domain: bool = False
 
-    def ownership(self, now: float) -> str:
-        verified = self.verified_at is not None and now >= self.verified_at
-        return "VERIFIED" if verified else "PENDING"
+    def is_verified(self, now: float) -> bool:
+        return self.verified_at is not None and now >= self.verified_at
 
 
 @dataclass
@@ -40,16 +37,13 @@ class Organization:
     """One organization. The `add_` methods prepare a test; the others are what calls do.
 
     `reserved_names`, in lower case, are those that a created entity cannot have. AWS does not
-    tell its own; these are the ones of a directory.
+    publish its own; these are the ones of a directory.
     """
 
     organization_id: str
     alias: str
     region: str
     default_domain: str
-    directory_id: str
-    directory_type: str = "VpcDirectory"
-    interoperability: bool = False
     active_at: float = 0.0
     deleted: bool = False
     domains: dict[str, MailDomain] = field(default_factory=dict)
@@ -57,8 +51,7 @@ class Organization:
     reserved_names: set[str] = field(
         default_factory=lambda: {"administrator", "guest", "krbtgt"},
     )
-
-    # For a test that has to have the same ids each time.
+    # For a test that needs the same ids each time.
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     def state(self, now: float) -> str:
@@ -74,123 +67,68 @@ class Organization:
                 f"The organization {self.organization_id} is not Active, state: {state}",
             )
 
-    def add_domain(
-        self, name: str, *, verified_at: float | None = 0.0, is_test_domain: bool = False
-    ) -> MailDomain:
+    def add_domain(self, name: str, *, verified_at: float | None = 0.0) -> MailDomain:
         """A domain, verified unless `verified_at` (seconds since the epoch) is later or None."""
-        domain = MailDomain(name, verified_at, is_test_domain)
+        domain = MailDomain(name, verified_at)
         self.domains[name.lower()] = domain
         return domain
 
     def add_user(self, name: str, *, entity_id: str | None = None, display_name: str = "") -> User:
-        """A disabled user; NameAvailabilityException if the name is taken."""
-        user = User(
-            entity_id or self.new_id(), name, attributes={"DisplayName": display_name or name}
-        )
-        self.add(user)
-        return user
+        """A disabled user. Raises NameAvailabilityException if the name is in use."""
+        attributes = {"DisplayName": display_name or name}
+        return self._added(User(entity_id or self.new_id(), name, attributes=attributes))
 
     def add_group(self, name: str, *, entity_id: str | None = None) -> Group:
-        """A disabled group; NameAvailabilityException if the name is taken."""
-        group = Group(entity_id or self.new_id(), name)
-        self.add(group)
-        return group
+        """A disabled group. Raises NameAvailabilityException if the name is in use."""
+        return self._added(Group(entity_id or self.new_id(), name))
 
     def add_resource(
         self, name: str, *, entity_id: str | None = None, resource_type: str = "ROOM"
     ) -> Resource:
-        """A disabled resource; NameAvailabilityException if the name is taken."""
+        """A disabled resource. Raises NameAvailabilityException if the name is in use."""
         resource_id = entity_id or f"r-{self.new_id().replace('-', '')}"
-        resource = Resource(resource_id, name, resource_type=resource_type)
-        self.add(resource)
-        return resource
-
-    def add(self, entity: Entity) -> None:
-        if self._by_name(entity.name):
-            raise name_taken(entity.name)
-        self.entities[entity.entity_id] = entity
+        return self._added(Resource(resource_id, name, resource_type=resource_type))
 
     def entity(self, identifier: str) -> Entity:
         """The entity with this id, name or address, visible to calls or not yet."""
-        entity = self._find(identifier, by_address=True)
+        entity = self._find(identifier)
         if entity is None:
             raise entity_not_found(identifier)
         return entity
 
     def known(self, identifiers: Iterable[str]) -> list[Entity]:
-        found = [self._find(identifier, by_address=True) for identifier in identifiers]
-        return [entity for entity in found if entity]
-
-    def visible_entity(self, identifier: str, now: float, *, by_address: bool = True) -> Entity:
-        entity = self._find(identifier, by_address=by_address)
-        if entity is None or now < entity.visible_from:
-            raise entity_not_found(identifier)
-        return entity
-
-    def described_entity(self, identifier: str, moment: Moment) -> Entity:
-        entity = self.visible_entity(identifier, moment.now)
-        return self._unless_vanished(entity, identifier, moment)
+        return [entity for entity in map(self._find, identifiers) if entity]
 
     def described(self, kind: type[E], identifier: str, moment: Moment) -> E:
-        """The entity that a call serving one kind is about."""
-        entity = self.described_entity(identifier, moment)
-        if not isinstance(entity, kind):
-            raise entity_not_found(identifier)
-        return entity
+        """The entity of this kind with this id, name or address."""
+        return _shown(self._find(identifier), kind, identifier, moment)
 
-    def identified(self, entity_id: str, moment: Moment) -> Entity:
-        """The entity of a call that takes ids alone, neither names nor addresses."""
-        entity = self.entities.get(entity_id)
-        if entity is None or moment.now < entity.visible_from:
-            raise entity_not_found(entity_id)
-        return self._unless_vanished(entity, entity_id, moment)
-
-    def user_with_password(self, user_id: str, moment: Moment) -> User:
-        """The user whose password is to be reset."""
-        user = self.identified(user_id, moment)
-        if not isinstance(user, User):
-            raise entity_not_found(user_id)
-        _require_existing(user)
-        if moment.behaviour.reset_disabled_password_fails:
-            _require_enabled(user, moment)
-        return user
-
-    def updatable(self, kind: type[E], identifier: str, moment: Moment) -> E:
-        entity = self.described(kind, identifier, moment)
-        _require_existing(entity)
-        if moment.behaviour.update_disabled_fails:
-            _require_enabled(entity, moment)
-        return entity
-
-    def require_listable(self, entity: Entity, moment: Moment) -> None:
-        _require_existing(entity)
-        if moment.behaviour.list_of_disabled_fails:
-            _require_enabled(entity, moment)
+    def identified(self, kind: type[E], entity_id: str, moment: Moment) -> E:
+        """The entity of this kind, for a call that accepts ids alone."""
+        return _shown(self.entities.get(entity_id), kind, entity_id, moment)
 
     def require_creatable(self, name: str, moment: Moment) -> None:
-        """ReservedNameException, or NameAvailabilityException."""
         if name.lower() in self.reserved_names:
-            raise reserved_name(name)
+            raise WorkMailError("ReservedNameException", f"The name {name} is reserved.")
         self.require_free_name(name, moment)
 
     def require_free_name(self, name: str, moment: Moment, *, owner: Entity | None = None) -> None:
-        named = [e for e in self.entities.values() if e.name.lower() == name.lower()]
-        if any(
-            e is not owner and (e.state != "DELETED" or moment.now < e.name_kept_until)
-            for e in named
-        ):
-            raise name_taken(name)
+        for entity in self.entities.values():
+            keeps_name = entity.state != "DELETED" or moment.now < entity.name_kept_until
+            if entity is not owner and entity.name.lower() == name.lower() and keeps_name:
+                raise name_in_use(name)
 
     def owner_of(self, address: str) -> Entity | None:
         address = address.lower()
         return next((e for e in self.entities.values() if address in e.addresses), None)
 
     def register(self, identifier: str, email: str, moment: Moment) -> None:
-        entity = self.visible_entity(identifier, moment.now, by_address=False)
-        if entity.state == "DELETED":
-            raise entity_state(f"Entity {entity.entity_id} is deleted.")
-        if entity.registration.email and entity.state == "ENABLED":
-            same = entity.registration.email.lower() == email.lower()
+        entity = self._find(identifier, by_address=False)
+        if entity is None or moment.now < entity.visible_from:
+            raise entity_not_found(identifier)
+        _require_existing(entity)
+        if entity.state == "ENABLED":
+            same = (entity.registration.email or "").lower() == email.lower()
             behaviour = moment.behaviour
             if (
                 behaviour.register_enabled_same_address_fails
@@ -202,13 +140,12 @@ class Organization:
                     f"Entity {entity.entity_id} is already registered.",
                 )
             return
-        self._require_free_address(email, entity, moment.now)
+        self._require_free_address(email, entity, moment)
         entity.enable(email, moment)
 
     def deregister(self, identifier: str, moment: Moment) -> None:
-        entity = self.described_entity(identifier, moment)
-        if entity.state == "DELETED":
-            raise entity_state(f"Entity {entity.entity_id} is deleted.")
+        entity = self.described(Entity, identifier, moment)
+        _require_existing(entity)
         if entity.state == "ENABLED":
             entity.disable(moment)
             if moment.behaviour.deregistration_ends_associations:
@@ -217,21 +154,22 @@ class Organization:
             raise entity_state(f"Entity {entity.entity_id} is not enabled.")
 
     def update_primary_address(self, identifier: str, email: str, moment: Moment) -> None:
-        entity = self.described_entity(identifier, moment)
-        _require_enabled(entity, moment)
-        self._require_free_address(email, entity, moment.now)
+        entity = self.described(Entity, identifier, moment)
+        require_state(entity, moment)
+        self._require_free_address(email, entity, moment)
         entity.change_primary_address(email)
 
     def create_alias(self, entity_id: str, alias: str, moment: Moment) -> None:
-        entity = self.identified(entity_id, moment)
-        _require_enabled(entity, moment)
+        entity = self.identified(Entity, entity_id, moment)
+        require_state(entity, moment)
         if alias.lower() in entity.addresses:
-            _raise_if(
-                moment.behaviour.repeated_alias_error,
-                f"The email address {alias} is already in use.",
-            )
+            if moment.behaviour.repeated_alias_error:
+                raise WorkMailError(
+                    moment.behaviour.repeated_alias_error,
+                    f"The email address {alias} is already in use.",
+                )
             return
-        self._require_free_address(alias, entity, moment.now)
+        self._require_free_address(alias, entity, moment)
         if len(entity.aliases) >= ALIASES_PER_ENTITY:
             raise WorkMailError(
                 "LimitExceededException", f"An entity has {ALIASES_PER_ENTITY} aliases at most."
@@ -239,23 +177,14 @@ class Organization:
         entity.aliases.append(alias)
 
     def delete_alias(self, entity_id: str, alias: str, moment: Moment) -> None:
-        entity = self.identified(entity_id, moment)
-        _require_enabled(entity, moment)
-        remaining = [known for known in entity.aliases if known.lower() != alias.lower()]
-        if len(remaining) == len(entity.aliases):
-            _raise_if(
-                moment.behaviour.missing_alias_error,
-                f"Entity {entity_id} has no alias {alias}.",
-            )
-        entity.aliases = remaining
+        entity = self.identified(Entity, entity_id, moment)
+        require_state(entity, moment)
+        entity.aliases = [known for known in entity.aliases if known.lower() != alias.lower()]
 
-    def delete_entity(self, identifier: str, kind: type[Entity], moment: Moment) -> None:
+    def delete_entity(self, kind: type[Entity], identifier: str, moment: Moment) -> None:
         entity = self._find(identifier, by_address=False)
-        if (
-            not isinstance(entity, kind)
-            or moment.now < entity.visible_from
-            or entity.state == "DELETED"
-        ):
+        is_there = isinstance(entity, kind) and moment.now >= entity.visible_from
+        if entity is None or not is_there or entity.state == "DELETED":
             if moment.behaviour.delete_missing_fails:
                 raise entity_not_found(identifier)
             return
@@ -270,41 +199,22 @@ class Organization:
         """A user or group becomes a member of a group, or a delegate of a resource."""
         member = self._associable(identifier, moment)
         for entity in (owner, member):
-            _require_existing(entity)
-            if not moment.behaviour.disabled_can_be_associated:
-                _require_enabled(entity, moment)
+            require_state(entity, moment, enabled=not moment.behaviour.disabled_can_be_associated)
         if member is owner:
             raise invalid_parameter(f"Group {owner.entity_id} cannot be a member of itself.")
-        if member.entity_id in owner.associated:
-            _raise_if(
-                moment.behaviour.repeated_association_error,
-                f"Entity {member.entity_id} is associated with {owner.entity_id} already.",
-            )
-            return
-        owner.associated.append(member.entity_id)
+        if member.entity_id not in owner.associated:
+            owner.associated.append(member.entity_id)
 
     def disassociate(self, owner: Group | Resource, identifier: str, moment: Moment) -> None:
         member = self._associable(identifier, moment)
         _require_existing(owner)
         if not moment.behaviour.disabled_can_be_disassociated:
-            _require_enabled(owner, moment)
-            _require_enabled(member, moment)
-        if member.entity_id not in owner.associated:
-            _raise_if(
-                moment.behaviour.missing_association_error,
-                f"Entity {member.entity_id} is not associated with {owner.entity_id}.",
-            )
-            return
-        if not moment.behaviour.last_delegate_can_leave:
-            _require_other_delegate(owner, member)
-        owner.associated.remove(member.entity_id)
-
-    def remove_domain(self, name: str) -> None:
-        suffix = f"@{name.lower()}"
-        in_use = any(a.endswith(suffix) for e in self.entities.values() for a in e.addresses)
-        if in_use or name.lower() == self.default_domain.lower():
-            raise WorkMailError("MailDomainInUseException", f"The domain {name} is in use.")
-        self.domains.pop(name.lower(), None)
+            require_state(owner, moment)
+            require_state(member, moment)
+        if owner.associated == [member.entity_id] and not moment.behaviour.last_delegate_can_leave:
+            _require_automatic(owner)
+        if member.entity_id in owner.associated:
+            owner.associated.remove(member.entity_id)
 
     def domain(self, name: str) -> MailDomain:
         domain = self.domains.get(name.lower())
@@ -315,8 +225,14 @@ class Organization:
             )
         return domain
 
+    def _added(self, entity: E) -> E:
+        if self._by_name(entity.name):
+            raise name_in_use(entity.name)
+        self.entities[entity.entity_id] = entity
+        return entity
+
     def _associable(self, identifier: str, moment: Moment) -> Entity:
-        entity = self.described_entity(identifier, moment)
+        entity = self.described(Entity, identifier, moment)
         if isinstance(entity, Resource):
             raise entity_not_found(identifier)
         return entity
@@ -326,15 +242,9 @@ class Organization:
             if isinstance(owner, Group | Resource) and entity.entity_id in owner.associated:
                 owner.associated.remove(entity.entity_id)
 
-    def _unless_vanished(self, entity: Entity, identifier: str, moment: Moment) -> Entity:
-        gone = entity.registration_seen(moment.now).state == "DELETED"
-        if gone and moment.behaviour.deleted_entity_vanishes:
-            raise entity_not_found(identifier)
-        return entity
-
-    def _require_free_address(self, address: str, entity: Entity, now: float) -> None:
+    def _require_free_address(self, address: str, entity: Entity, moment: Moment) -> None:
         domain = self.domain(address.rpartition("@")[2])
-        if domain.ownership(now) != "VERIFIED":
+        if not domain.is_verified(moment.now):
             raise WorkMailError(
                 "MailDomainStateException", f"The domain {domain.name} is not verified."
             )
@@ -343,11 +253,9 @@ class Organization:
                 "EmailAddressInUseException", f"The email address {address} is already in use."
             )
 
-    def _find(self, identifier: str, *, by_address: bool) -> Entity | None:
+    def _find(self, identifier: str, *, by_address: bool = True) -> Entity | None:
         entity = self.entities.get(identifier) or self._by_name(identifier)
-        if entity is None and by_address:
-            entity = self.owner_of(identifier)
-        return entity
+        return entity or (self.owner_of(identifier) if by_address else None)
 
     def _by_name(self, name: str) -> Entity | None:
         """The name of a deleted entity is free for another."""
@@ -356,28 +264,30 @@ class Organization:
         return next((e for e in named if e.state != "DELETED"), None)
 
 
+def require_state(entity: Entity, moment: Moment, *, enabled: bool = True) -> None:
+    """Raises EntityStateException for a deleted entity, and for a disabled one if `enabled`."""
+    state = entity.state_for_calls(moment)
+    if state == "DELETED" or (enabled and state != "ENABLED"):
+        raise entity_state(f"Entity {entity.entity_id} is {state.lower()}.")
+
+
 def _require_existing(entity: Entity) -> None:
     if entity.state == "DELETED":
         raise entity_state(f"Entity {entity.entity_id} is deleted.")
 
 
-def _require_enabled(entity: Entity, moment: Moment) -> None:
-    state = entity.state_for_calls(moment)
-    if state != "ENABLED":
-        raise entity_state(f"Entity {entity.entity_id} is {state.lower()}.")
+def _require_automatic(owner: Group | Resource) -> None:
+    if isinstance(owner, Resource) and not owner.booking_options["AutoAcceptRequests"]:
+        raise entity_state(f"Resource {owner.entity_id} needs a delegate.")
 
 
-def _require_other_delegate(owner: Group | Resource, leaving: Entity) -> None:
-    answers_itself = isinstance(owner, Group) or owner.booking_options["AutoAcceptRequests"]
-    if not answers_itself and owner.associated == [leaving.entity_id]:
-        raise entity_state(
-            f"Entity {leaving.entity_id} is the only one to answer for {owner.entity_id}."
-        )
-
-
-def _raise_if(code: str | None, message: str) -> None:
-    if code:
-        raise WorkMailError(code, message)
+def _shown(entity: Entity | None, kind: type[E], identifier: str, moment: Moment) -> E:
+    if not isinstance(entity, kind) or moment.now < entity.visible_from:
+        raise entity_not_found(identifier)
+    deleted = entity.registration_seen(moment.now).state == "DELETED"
+    if deleted and moment.behaviour.deleted_entity_vanishes:
+        raise entity_not_found(identifier)
+    return entity
 
 
 class Account:
@@ -395,35 +305,28 @@ class Account:
         organization_id: str | None = None,
         region: str | None = None,
         domain: str | None = None,
-        active_at: float = 0.0,
-        directory_id: str | None = None,
-        interoperability: bool = False,
     ) -> Organization:
         """An organization with its test domain, and with a verified `domain` as its default.
 
-        `region` is the account's own unless given. NameAvailabilityException if the alias is
-        taken.
+        `region` is the account's own unless given. Raises NameAvailabilityException if the alias
+        is in use.
         """
         if any(o.alias == alias and not o.deleted for o in self.organizations.values()):
-            raise name_taken(alias)
+            raise name_in_use(alias)
         test_domain = f"{alias}.awsapps.com"
         organization = Organization(
             organization_id=organization_id or f"m-{uuid.uuid4().hex}",
             alias=alias,
             region=region or self.region,
             default_domain=domain or test_domain,
-            directory_id=directory_id or f"d-{uuid.uuid4().hex[:10]}",
-            interoperability=interoperability,
-            active_at=active_at,
         )
-        organization.add_domain(test_domain, is_test_domain=True)
-        if domain:
-            organization.add_domain(domain)
+        for name in filter(None, (test_domain, domain)):
+            organization.add_domain(name)
         self.organizations[organization.organization_id] = organization
         return organization
 
     def organization(self, organization_id: str, region: str | None = None) -> Organization:
-        """OrganizationNotFoundException if there is none in this Region (None: in any)."""
+        """Raises OrganizationNotFoundException if there is none in this Region (None: in any)."""
         organization = self.organizations.get(organization_id)
         if organization is None or region not in (None, organization.region):
             raise WorkMailError(

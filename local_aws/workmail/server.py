@@ -41,7 +41,7 @@ class WorkMailServer:
         return f"http://{host!s}:{port}"
 
     def close(self) -> None:
-        """Cut every connection, also those that stall, and leave no thread behind."""
+        """Cut every connection, also those that stall, and end every thread."""
         self._http.closing.set()
         self._http.shutdown()
         self._thread.join()
@@ -71,7 +71,7 @@ class _HttpServer(ThreadingHTTPServer):
         self._connections: dict[threading.Thread, socket.socket] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        # The base class forgets daemon threads; close() has to wait for each of them.
+        # The base class does not join daemon threads; close() does.
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), daemon=True
         )
@@ -86,12 +86,12 @@ class _HttpServer(ThreadingHTTPServer):
 
     def cut_connections(self) -> None:
         for thread, connection in list(self._connections.items()):
-            with suppress(OSError):  # the other side may have been quicker
+            with suppress(OSError):  # closed by the client already
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that hangs up, as after its time-out, is none of this server's errors.
+        # A client that hangs up, as after its timeout, is no error.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -107,24 +107,24 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            answer, status = self._perform(body), 200
+            response, status = self._perform(body), 200
         except WorkMailError as error:
-            answer, status = {"__type": error.code, "Message": error.message}, error.status
+            response, status = {"__type": error.code, "Message": error.message}, error.status
         except NoAnswer as silence:
             self.server.closing.wait(silence.seconds)
             self.close_connection = True
             return
         if self.server.workmail.faults.latency:
             self.server.closing.wait(self.server.workmail.faults.latency)
-        self._send(answer, status)
+        self._send(response, status)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: `WorkMail.calls` is the record, and stderr belongs to the caller."""
+        """Nothing: `WorkMail.calls` is the record."""
 
     def _perform(self, body: bytes) -> dict[str, Any]:
         prefix, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
         if prefix != TARGET_PREFIX:
-            raise WorkMailError("UnknownOperationException", "No target of WorkMail is named.")
+            raise WorkMailError("UnknownOperationException", "The target is not WorkMail.")
         try:
             parameters = json.loads(body or b"{}")
         except ValueError as error:
@@ -135,13 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         access_key, region = (signed["key"], signed["region"]) if signed else (None, None)
         return self.server.workmail.perform(operation, parameters, access_key, region)
 
-    def _send(self, answer: dict[str, Any], status: int) -> None:
-        body = json.dumps(answer, default=datetime.timestamp).encode()
+    def _send(self, response: dict[str, Any], status: int) -> None:
+        body = json.dumps(response, default=datetime.timestamp).encode()
         self.send_response(status)
         self.send_header("Content-Type", CONTENT_TYPE)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
-        if "__type" in answer:
-            self.send_header("x-amzn-ErrorType", answer["__type"])
+        if "__type" in response:
+            self.send_header("x-amzn-ErrorType", response["__type"])
         self.end_headers()
         self.wfile.write(body)

@@ -1,35 +1,80 @@
-"""The local WorkMail: every call, from the outside in, with or without HTTP."""
+"""The local WorkMail: performs calls, with or without HTTP, and records them."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 from .behaviour import Behaviour
-from .calls import Call, Calls, addressed_entities, redacted
 from .entities import Moment
 from .exceptions import NoAnswer, WorkMailError
-from .export_responses import EXPORT_OPERATIONS
-from .exports import Destination, Exports, Nowhere
+from .exports import Destination, Exports
 from .faults import Failure, Fault, Faults, Stall
 from .models import Account, Organization
-from .requests import Request
-from .responses import OPERATIONS
-from .wire import check_request, operation_model, shaped_answer
+from .responses import Responses
+from .wire import check_request, operation_model, shaped_response
 
 Authorize = Callable[[str | None, str, str], bool]
+
+REDACTED = "(redacted)"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: its parameters without passwords, and how it ended.
+
+    `error_code` is None after success and "NoAnswer" if the connection ended without a response.
+    `at` is the time by the clock of the WorkMail that was called.
+    """
+
+    operation: str
+    parameters: Mapping[str, Any]
+    error_code: str | None
+    at: float
+    access_key: str | None
+
+
+class Calls:
+    """The calls so far, oldest first."""
+
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(tuple(self._calls))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def record(self, call: Call) -> None:
+        self._calls.append(call)
+
+    def of(self, *operations: str, entity: str | None = None) -> list[Call]:
+        """The calls of these operations (none given: all), as sent for `entity` if given."""
+        return [
+            call
+            for call in self
+            if (not operations or call.operation in operations)
+            and (entity is None or entity in _addressed(call.parameters))
+        ]
+
+    def clear(self) -> None:
+        self._calls.clear()
 
 
 class WorkMail:
     """Amazon WorkMail as far as this project calls it, in memory.
 
-    `behaviour` plays what the documents leave open, `faults` what goes wrong, `calls` is the
-    record of what was asked, `exports` holds the mailbox export jobs, whose archives go to
-    `destination`. `clock` gives seconds since the epoch; nothing here ever sleeps.
-    `authorize(access_key, action, resource_arn)`, if set, is asked before every call, and about
-    iam:PassRole for the role of an export.
+    `behaviour` decides what the AWS documents leave open, `faults` what fails; `calls` is the
+    record, `exports` has the mailbox export jobs, whose archives go to `destination`. `clock`
+    gives seconds since the epoch; nothing here ever sleeps. `authorize(access_key, action,
+    resource_arn)`, if set, decides about every call, and about iam:PassRole for the role of an
+    export.
     """
 
     def __init__(
@@ -44,7 +89,7 @@ class WorkMail:
         self.behaviour = behaviour or Behaviour()
         self.faults = Faults()
         self.calls = Calls()
-        self.exports = Exports(clock, destination or Nowhere())
+        self.exports = Exports(clock, destination)
         self.authorize: Authorize | None = None
         self.clock = clock
         self._account = Account(account_id, region)
@@ -68,11 +113,11 @@ class WorkMail:
         )
 
     def organization(self, organization_id: str) -> Organization:
-        """The state of an organization, for a test to look at and to change."""
+        """The state of an organization, for a test to read and to change."""
         return self._account.organization(organization_id)
 
     def reset(self) -> None:
-        """No organizations, no exports, no faults, no calls; documented behaviour."""
+        """Forget organizations, exports, faults and calls; behave as documented."""
         with self._lock:
             self.exports.reset()
             self._account.organizations.clear()
@@ -87,9 +132,9 @@ class WorkMail:
         access_key: str | None = None,
         region: str | None = None,
     ) -> dict[str, Any]:
-        """Do what one call asks for and give the answer as boto3 would, without metadata.
+        """Perform one call; the response is that of boto3, without metadata.
 
-        `region`: the Region that the call is for; None reaches the organizations of all. Raises
+        `region` is the Region of the call; None reaches the organizations of all. Raises
         WorkMailError, and NoAnswer where a fault breaks the connection.
         """
         error_code: str | None = None
@@ -102,7 +147,7 @@ class WorkMail:
             error_code = "NoAnswer"
             raise
         finally:
-            call = Call(operation, redacted(parameters), error_code, self.clock(), access_key)
+            call = Call(operation, _redacted(parameters), error_code, self.clock(), access_key)
             self.calls.record(call)
 
     def _perform(
@@ -113,9 +158,10 @@ class WorkMail:
         region: str | None,
     ) -> dict[str, Any]:
         model = operation_model(operation)
-        if operation not in OPERATIONS:
+        method = xform_name(operation)
+        if not hasattr(Responses, method):
             raise WorkMailError(
-                "UnknownOperationException", f"The local WorkMail does not know {operation}."
+                "UnknownOperationException", f"The local WorkMail does not have {operation}."
             )
         with self._lock:
             fault = self._fault(operation, parameters)
@@ -123,19 +169,18 @@ class WorkMail:
             raise _raised(fault)
         self._require_permission(operation, parameters, access_key, region)
         check_request(model, parameters)
-        if operation in EXPORT_OPERATIONS:
-            self.exports.settle()  # not under the lock: other calls need not wait for the writing
+        if "MailboxExportJob" in operation:
+            self.exports.settle()  # without the lock: other calls do not wait for the writing
         with self._lock:
             moment = Moment(self.clock(), self.behaviour)
-            request = Request(self._account, self.exports, parameters, moment, region)
-            members = OPERATIONS[operation](request)
-            answer = shaped_answer(model, members)
+            responses = Responses(self._account, self.exports, parameters, moment, region)
+            response = shaped_response(model, getattr(responses, method)())
         if fault:
             raise _raised(fault)
-        return answer
+        return response
 
     def _fault(self, operation: str, parameters: Mapping[str, Any]) -> Fault | None:
-        identifiers = {identifier.lower() for identifier in addressed_entities(parameters)}
+        identifiers = {identifier.lower() for identifier in _addressed(parameters)}
         organization = self._account.organizations.get(str(parameters.get("OrganizationId")))
         known = organization.known(identifiers) if organization else ()
         for entity in known:
@@ -171,3 +216,16 @@ def _raised(fault: Fault) -> Exception:
     if isinstance(fault, Failure):
         return WorkMailError(fault.code, fault.message, fault.status)
     return NoAnswer(fault.seconds if isinstance(fault, Stall) else 0.0)
+
+
+def _addressed(parameters: Mapping[str, Any]) -> list[str]:
+    """The identifiers in a request, as sent; a call that creates or renames also has the name."""
+    names = ("EntityId", "UserId", "GroupId", "ResourceId", "MemberId", "Name")
+    return [parameters[name] for name in names if isinstance(parameters.get(name), str)]
+
+
+def _redacted(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: REDACTED if "password" in name.lower() else value
+        for name, value in parameters.items()
+    }

@@ -1,9 +1,9 @@
-"""Checks requests and shapes answers with botocore's own service model of WorkMail."""
+"""Checks requests and shapes responses with botocore's own service model of WorkMail."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -22,14 +22,14 @@ def service_model() -> ServiceModel:
 
 
 def operation_model(operation: str) -> OperationModel:
-    """The model of an operation; UnknownOperationException if WorkMail has none of that name."""
+    """The model of an operation. Raises UnknownOperationException if WorkMail has none."""
     if operation not in service_model().operation_names:
         raise WorkMailError("UnknownOperationException", f"Unknown operation: {operation}")
     return service_model().operation_model(operation)
 
 
 def check_request(operation: OperationModel, parameters: Mapping[str, Any]) -> None:
-    """InvalidParameterException unless the parameters are as the model says.
+    """Raises InvalidParameterException unless the parameters match the model.
 
     botocore checks a request only for types, required members and minimum lengths; the service
     also checks patterns, maximum lengths and enumerations, and so does this.
@@ -42,7 +42,7 @@ def check_request(operation: OperationModel, parameters: Mapping[str, Any]) -> N
         raise invalid_parameter(f"{len(problems)} {noun} detected: {'; '.join(problems)}")
 
 
-def shaped_answer(operation: OperationModel, members: Mapping[str, Any]) -> dict[str, Any]:
+def shaped_response(operation: OperationModel, members: Mapping[str, Any]) -> dict[str, Any]:
     """The members that the model knows, without those that are None, as boto3 gives them.
 
     Times, in seconds since the epoch, become datetimes.
@@ -58,10 +58,6 @@ def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
         problems.append(f"Value at '{path}' must be {kind}")
     elif isinstance(shape, StructureShape):
         _check_structure(shape, value, path, problems)
-    elif isinstance(shape, ListShape):
-        _check_size(shape, len(value), path, problems)
-        for index, item in enumerate(value, 1):
-            _check(shape.member, item, f"{path}.{index}.member", problems)
     elif shape.type_name == "string":
         _check_size(shape, len(value), path, problems)
         _check_text(shape, value, path, problems)
@@ -84,7 +80,7 @@ def _check_structure(
 
 
 def _check_size(shape: Shape, size: int, path: str, problems: list[str]) -> None:
-    noun = {"string": "length ", "list": "length "}.get(shape.type_name, "value ")
+    noun = "length " if shape.type_name == "string" else "value "
     for bound, fails, words in (
         ("min", int.__lt__, "greater than or equal to"),
         ("max", int.__gt__, "less than or equal to"),
@@ -99,9 +95,10 @@ def _check_size(shape: Shape, size: int, path: str, problems: list[str]) -> None
 
 def _check_text(shape: Shape, value: str, path: str, problems: list[str]) -> None:
     pattern, enum = shape.metadata.get("pattern"), shape.metadata.get("enum")
+    shown = "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"
     if pattern and not _compiled(pattern).fullmatch(value):
         problems.append(
-            f"{_named(shape, value)} at '{path}' failed to satisfy constraint: "
+            f"{shown} at '{path}' failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {pattern}"
         )
     if enum and value not in enum:
@@ -109,10 +106,6 @@ def _check_text(shape: Shape, value: str, path: str, problems: list[str]) -> Non
             f"Value '{value}' at '{path}' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(enum)}]"
         )
-
-
-def _named(shape: Shape, value: str) -> str:
-    return "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"
 
 
 @cache
@@ -123,35 +116,18 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 _TYPES: dict[str, tuple[Any, str]] = {
     "boolean": (bool, "a boolean"),
     "integer": (int, "an integer"),
-    "list": (list, "a list"),
     "string": (str, "a string"),
     "structure": (dict, "a structure"),
 }
 
 
 def _shaped(shape: Shape, value: Any) -> Any:
-    shape_value: Callable[[Any, Any], Any] | None = _SHAPED.get(shape.type_name)
-    return shape_value(shape, value) if shape_value else value
-
-
-def _shaped_structure(shape: StructureShape, value: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _shaped(member, value[name])
-        for name, member in shape.members.items()
-        if value.get(name) is not None
-    }
-
-
-def _shaped_list(shape: ListShape, value: list[Any]) -> list[Any]:
-    return [_shaped(shape.member, item) for item in value]
-
-
-def _shaped_timestamp(_shape: Shape, value: float) -> datetime:
-    return datetime.fromtimestamp(value, UTC)
-
-
-_SHAPED: dict[str, Callable[[Any, Any], Any]] = {
-    "structure": _shaped_structure,
-    "list": _shaped_list,
-    "timestamp": _shaped_timestamp,
-}
+    if isinstance(shape, StructureShape):
+        return {
+            name: _shaped(member, value[name])
+            for name, member in shape.members.items()
+            if value.get(name) is not None
+        }
+    if isinstance(shape, ListShape):
+        return [_shaped(shape.member, item) for item in value]
+    return datetime.fromtimestamp(value, UTC) if shape.type_name == "timestamp" else value

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def without_logs() -> Iterator[None]:
-    """Thousands of failures are not worth a traceback each, which costs more than they do."""
+    """Logging thousands of tracebacks takes longer than the failures."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -1,4 +1,4 @@
-"""The events of users, groups, resources and who belongs to them, and of aliases."""
+"""The events of users, groups, resources, their members and delegates, and of aliases."""
 
 from __future__ import annotations
 
@@ -7,59 +7,61 @@ from typing import Any
 
 from local_aws.workmail import Entity
 from tests.faults.events import DELETED, DISABLED, ENABLED, Event, Request, States
-from tests.support.harness import FunctionHarness
+from tests.support.harness import (
+    DELEGATES,
+    GROUP,
+    MEMBERS,
+    NEW_PASSWORD,
+    PASSWORD,
+    RESOURCE,
+    SECRET_ARN,
+    USER,
+    FunctionHarness,
+)
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
-USER = "Custom::WorkMailUser"
-GROUP = "Custom::WorkMailGroup"
-MEMBERS = "Custom::WorkMailGroupMembers"
-RESOURCE = "Custom::WorkMailResource"
-DELEGATES = "Custom::WorkMailResourceDelegates"
-SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:dora-AbCdEf"
-PASSWORD = "Correct-Horse-9-Battery"
-NEW_PASSWORD = "Another-Horse-8-Battery"
 DORA = {"Name": "dora", "Attributes": {"DisplayName": "Dora", "JobTitle": "Explorer"}}
-_UNREMARKABLE = ("alice", "bob", "team", "board-room")
+_INITIAL = ("alice", "bob", "team", "board-room")
 
 
-def directory(world: FunctionHarness) -> States:
-    """All that is not as `FunctionHarness` makes it: the state, and what is declared of it."""
+def directory(harness: FunctionHarness) -> States:
+    """The state and the declared values of every entity that differs from the initial ones."""
     found = {}
-    for entity in world.organization.entities.values():
-        told = ", ".join(_told(world, entity))
-        if entity.state != DELETED and (entity.name not in _UNREMARKABLE or told):
-            found[entity.name] = (entity.state, told or None)
+    for entity in harness.organization.entities.values():
+        values = ", ".join(_values(harness, entity))
+        if entity.state != DELETED and (entity.name not in _INITIAL or values):
+            found[entity.name] = (entity.state, values or None)
     return found
 
 
-def _told(world: FunctionHarness, entity: Any) -> list[str]:
+def _values(harness: FunctionHarness, entity: Any) -> list[str]:
     attributes = getattr(entity, "attributes", {})
-    people = [*getattr(entity, "members", ()), *getattr(entity, "delegates", ())]
-    names = sorted(world.organization.entities[person].name for person in people)
-    told = [entity.registration.email, attributes.get("JobTitle"), *sorted(entity.aliases)]
-    told += [f"with {name}" for name in names]
+    members = [*getattr(entity, "members", ()), *getattr(entity, "delegates", ())]
+    names = sorted(harness.organization.entities[member].name for member in members)
+    values = [entity.registration.email, attributes.get("JobTitle"), *sorted(entity.aliases)]
+    values += [f"with {name}" for name in names]
     if entity.kind == "RESOURCE" and not entity.booking_options["AutoAcceptRequests"]:
-        told.append("asking")
+        values.append("asking")
     if attributes.get("DisplayName", entity.name) not in (entity.name, "Dora"):
-        told.append(attributes["DisplayName"])
+        values.append(attributes["DisplayName"])
     if getattr(entity, "hidden", False):
-        told.append("hidden")
+        values.append("hidden")
     if entity.kind == "USER":
-        told += ["with the new password"] if entity.has_password(NEW_PASSWORD) else []
-    return [one for one in told if one]
+        values += ["with the new password"] if entity.has_password(NEW_PASSWORD) else []
+    return [value for value in values if value]
 
 
-def _declared(world: FunctionHarness, resource_type: str, **properties: Any) -> dict[str, Any]:
-    world.secrets[SECRET_ARN] = PASSWORD
+def _declared(harness: FunctionHarness, resource_type: str, **properties: Any) -> dict[str, Any]:
+    harness.secrets[SECRET_ARN] = PASSWORD
     declared = {"OrganizationId": ORGANIZATION_ID, **properties}
     if resource_type == USER:
         declared["PasswordSecretArn"] = SECRET_ARN
     return declared
 
 
-def _there(world: FunctionHarness, name: str) -> Entity:
-    """What an earlier deployment has made."""
-    organization = world.organization
+def _existing(harness: FunctionHarness, name: str) -> Entity:
+    """An entity that an earlier deployment created."""
+    organization = harness.organization
     if name == "dora":
         organization.add_user(name)
     elif name == "sales":
@@ -74,20 +76,20 @@ def _entity_id(entity: Entity) -> str:
 
 
 def _create(resource_type: str, **properties: Any) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
+    def prepare(harness: FunctionHarness) -> Request:
         return Request(
             "Create",
-            properties=_declared(world, resource_type, **properties),
+            properties=_declared(harness, resource_type, **properties),
             resource_type=resource_type,
         )
 
     return prepare
 
 
-def _create_of_one_there(adopt_existing: str) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        _there(world, "dora")
-        return _create(USER, **DORA, AdoptExisting=adopt_existing)(world)
+def _create_of_existing(adopt_existing: str) -> Callable[[FunctionHarness], Request]:
+    def prepare(harness: FunctionHarness) -> Request:
+        _existing(harness, "dora")
+        return _create(USER, **DORA, AdoptExisting=adopt_existing)(harness)
 
     return prepare
 
@@ -95,9 +97,9 @@ def _create_of_one_there(adopt_existing: str) -> Callable[[FunctionHarness], Req
 def _update(
     resource_type: str, name: str, before: Mapping[str, Any], **properties: Any
 ) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        entity = _there(world, name)
-        declared = _declared(world, resource_type, **properties)
+    def prepare(harness: FunctionHarness) -> Request:
+        entity = _existing(harness, name)
+        declared = _declared(harness, resource_type, **properties)
         return Request(
             "Update", _entity_id(entity), declared, resource_type, {**declared, **before}
         )
@@ -105,82 +107,82 @@ def _update(
     return prepare
 
 
-def _reset_password(world: FunctionHarness) -> Request:
-    request = _update(USER, "dora", {"ResetPassword": "1"}, Name="dora", ResetPassword="2")(world)
-    world.secrets[SECRET_ARN] = NEW_PASSWORD
+def _reset_password(harness: FunctionHarness) -> Request:
+    request = _update(USER, "dora", {"ResetPassword": "1"}, Name="dora", ResetPassword="2")(harness)
+    harness.secrets[SECRET_ARN] = NEW_PASSWORD
     return request
 
 
 def _delete(
     resource_type: str, name: str, status: str = "DELETE_IN_PROGRESS"
 ) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        own = _entity_id(_there(world, name))
-        world.stack.status = status
-        world.stack.resources = {
+    def prepare(harness: FunctionHarness) -> Request:
+        own = _entity_id(_existing(harness, name))
+        harness.stack.status = status
+        harness.stack.resources = {
             "Alice": (own, "DELETE_IN_PROGRESS"),
             "Other": ("x", "UPDATE_COMPLETE"),
             "Third": ("y", "UPDATE_COMPLETE"),
         }
-        return Request("Delete", own, _declared(world, resource_type, Name=name), resource_type)
+        return Request("Delete", own, _declared(harness, resource_type, Name=name), resource_type)
 
     return prepare
 
 
-def _delete_of_an_enabled_one(world: FunctionHarness) -> Request:
-    request = _delete(USER, "dora")(world)
-    world.enable("dora", "dora@example.com")
+def _delete_of_enabled(harness: FunctionHarness) -> Request:
+    request = _delete(USER, "dora")(harness)
+    harness.enable("dora", "dora@example.com")
     return request
 
 
-def _handed_over(world: FunctionHarness) -> Request:
-    request = _delete(USER, "dora", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(world)
-    world.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
+def _handed_over(harness: FunctionHarness) -> Request:
+    request = _delete(USER, "dora", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(harness)
+    harness.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
     return request
 
 
-def _gone(world: FunctionHarness) -> Request:
-    request = _delete(USER, "dora")(world)
-    world.organization.entity("dora").delete()
+def _deleted(harness: FunctionHarness) -> Request:
+    request = _delete(USER, "dora")(harness)
+    harness.organization.entity("dora").delete()
     return request
 
 
-def _members(world: FunctionHarness) -> Request:
+def _members(harness: FunctionHarness) -> Request:
     for name in ("alice", "bob", "team"):
-        world.enable(name, f"{name}@example.com")
-    world.team.members.append(world.alice.entity_id)
-    declared = _declared(world, MEMBERS, GroupId=world.team.entity_id, Members=["bob"])
-    own = f"{_entity_id(world.team)}/members"
+        harness.enable(name, f"{name}@example.com")
+    harness.team.members.append(harness.alice.entity_id)
+    declared = _declared(harness, MEMBERS, GroupId=harness.team.entity_id, Members=["bob"])
+    own = f"{_entity_id(harness.team)}/members"
     return Request("Update", own, declared, MEMBERS, {**declared, "Members": ["alice"]})
 
 
-def _delegates(world: FunctionHarness) -> Request:
+def _delegates(harness: FunctionHarness) -> Request:
     for name in ("alice", "board-room"):
-        world.enable(name, f"{name}@example.com")
+        harness.enable(name, f"{name}@example.com")
     return _create(
         DELEGATES,
-        ResourceId=world.room.entity_id,
+        ResourceId=harness.room.entity_id,
         Delegates=["alice"],
         BookingOptions={"AutoAcceptRequests": "false"},
-    )(world)
+    )(harness)
 
 
-def _another_delegate(world: FunctionHarness) -> Request:
+def _another_delegate(harness: FunctionHarness) -> Request:
     for name in ("alice", "bob", "board-room"):
-        world.enable(name, f"{name}@example.com")
-    world.room.delegates.append(world.alice.entity_id)
-    room = world.room.entity_id
-    declared = _declared(world, DELEGATES, ResourceId=room, Delegates=["bob"])
-    own = f"{_entity_id(world.room)}/delegates"
+        harness.enable(name, f"{name}@example.com")
+    harness.room.delegates.append(harness.alice.entity_id)
+    room = harness.room.entity_id
+    declared = _declared(harness, DELEGATES, ResourceId=room, Delegates=["bob"])
+    own = f"{_entity_id(harness.room)}/delegates"
     return Request("Update", own, declared, DELEGATES, {**declared, "Delegates": ["alice"]})
 
 
-def _aliases(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    world.alice.aliases.append("old@example.com")
+def _aliases(harness: FunctionHarness) -> Request:
+    harness.enable("alice", "alice@example.com")
+    harness.alice.aliases.append("old@example.com")
     return Request(
         "Update",
-        world.registration_id(world.alice),
+        harness.registration_id(harness.alice),
         {"Aliases": ["new@example.com"]},
         before={"Aliases": ["old@example.com"]},
     )
@@ -207,17 +209,17 @@ ENTITY_EVENTS = (
         _create(USER, **DORA),
         EXPLORER,
         subject="dora",
-        makes=True,
+        creates=True,
     ),
     _event(
-        "Create of a user who is there already",
-        _create_of_one_there("true"),
+        "Create of a user that exists already",
+        _create_of_existing("true"),
         EXPLORER,
         subject="dora",
     ),
     _event(
-        "Create that may not adopt a user who is there already",
-        _create_of_one_there("false"),
+        "Create that may not adopt a user that exists already",
+        _create_of_existing("false"),
         PLAIN_DORA,
         subject="dora",
         succeeds=False,
@@ -243,26 +245,26 @@ ENTITY_EVENTS = (
     ),
     _event("Delete of a user", _delete(USER, "dora"), {}, subject="dora", may_delete={"dora"}),
     _event(
-        "Delete of a user who is enabled",
-        _delete_of_an_enabled_one,
+        "Delete of an enabled user",
+        _delete_of_enabled,
         {"dora": (ENABLED, "dora@example.com")},
         subject="dora",
         succeeds=False,
     ),
-    _event("Delete of a user who was handed over", _handed_over, PLAIN_DORA, subject="dora"),
+    _event("Delete of a user that was handed over", _handed_over, PLAIN_DORA, subject="dora"),
     _event(
         "Delete of a user in a rollback",
         _delete(USER, "dora", "UPDATE_ROLLBACK_IN_PROGRESS"),
         PLAIN_DORA,
         subject="dora",
     ),
-    _event("Delete of a user who is gone", _gone, {}, subject="dora", gone=True),
+    _event("Delete of a user that is deleted already", _deleted, {}, subject="dora", deleted=True),
     _event(
         "Create of a group",
         _create(GROUP, Name="sales"),
         {"sales": (DISABLED, None)},
         subject="sales",
-        makes=True,
+        creates=True,
     ),
     _event(
         "Update that hides a group",
@@ -274,7 +276,7 @@ ENTITY_EVENTS = (
     ),
     _event("Delete of a group", _delete(GROUP, "sales"), {}, subject="sales", may_delete={"sales"}),
     _event(
-        "Update of a group's members, one comes and one goes",
+        "Update of a group's members, one added and one removed",
         _members,
         {**AS_ENABLED, "team": (ENABLED, "team@example.com, with bob")},
         subject="team",
@@ -284,7 +286,7 @@ ENTITY_EVENTS = (
         _create(RESOURCE, Name="beamer", Attributes=EQUIPMENT),
         {"beamer": (DISABLED, None)},
         subject="beamer",
-        makes=True,
+        creates=True,
     ),
     _event(
         "Update that renames a resource",
@@ -309,13 +311,13 @@ ENTITY_EVENTS = (
         subject="board-room",
     ),
     _event(
-        "Update of a resource's delegates, one comes and one goes",
+        "Update of a resource's delegates, one added and one removed",
         _another_delegate,
         {**AS_ENABLED, "board-room": (ENABLED, "board-room@example.com, with bob")},
         subject="board-room",
     ),
     _event(
-        "Update of aliases, one comes and one goes",
+        "Update of aliases, one added and one removed",
         _aliases,
         {"alice": (ENABLED, "alice@example.com, new@example.com")},
     ),

@@ -1,4 +1,4 @@
-"""The events that meet the faults: what is there before, what is asked, what is to come of it."""
+"""The events that meet the faults: what exists before, the request, and the expected end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from local_aws.workmail import Behaviour
 from tests.support.harness import FunctionHarness, Stack
-from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION
+from tests.support.lambda_fakes import REGISTRATION
 
 ENABLED = "ENABLED"
 DISABLED = "DISABLED"
@@ -23,15 +23,14 @@ EXPORT = {
     "MaximumAge": "86400",
 }
 
-
 States = Mapping[str, tuple[str, str | None]]
 
 
-def registrations(world: FunctionHarness) -> States:
-    """The state and the address of all who are not disabled."""
+def registrations(harness: FunctionHarness) -> States:
+    """The state and the address of every entity that is not disabled."""
     return {
         entity.name: (entity.state, entity.registration.email)
-        for entity in world.organization.entities.values()
+        for entity in harness.organization.entities.values()
         if entity.state != DISABLED
     }
 
@@ -49,12 +48,12 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A request in its circumstances, and what the contract says of it when nothing goes wrong.
+    """A request, its circumstances, and what the contract promises without a fault.
 
     `ends` is the real state of each entity that is not disabled afterwards, with its address, or
-    whatever else the event is to `observe`; `may_deregister` the names of those whose mailbox this
-    event may cost, and no other; `may_delete` the same of what it may delete; `makes` whether it
-    creates its subject.
+    whatever else the event is to `observe`. `may_deregister` and `may_delete` are the names of the
+    only entities that this event may deregister and delete. `creates` is whether it creates its
+    subject, `deleted` whether that is deleted before.
     """
 
     title: str
@@ -64,222 +63,190 @@ class Event:
     subject: str = "alice"
     may_deregister: frozenset[str] = frozenset()
     seconds: float = FUNCTION_SECONDS
-    gone: bool = False
+    deleted: bool = False
     # How long CloudFormation waits, which is longer than the function has under SNAPSHOT only.
     waits: float = FUNCTION_SECONDS
     exports: bool = False
     observe: Callable[[FunctionHarness], States] = registrations
     unlisted: str = DISABLED
     may_delete: Set[str] = frozenset()
-    makes: bool = False
+    creates: bool = False
 
 
-def _create(world: FunctionHarness) -> Request:
-    return Request("Create")
+Prepare = Callable[[FunctionHarness], Request]
+ALICE_EMAIL = "alice@example.com"
+ENABLED_ALICE = {"alice": ALICE_EMAIL}
+ALICE_BEFORE = {"alice": "old@example.com"}
+TO_BOB: Mapping[str, Any] = {"EntityId": "bob", "Email": "bob@example.com"}
 
 
-def _create_group(world: FunctionHarness) -> Request:
-    return Request("Create", properties={"EntityId": "team", "Email": "team@example.com"})
+def _request(
+    request_type: str,
+    own: str | None = None,
+    enabled: Mapping[str, str] | None = None,
+    behaviour: Behaviour | None = None,
+    **properties: Any,
+) -> Prepare:
+    """A Create, or an Update of the registration of `own`, after these were enabled."""
+
+    def prepare(harness: FunctionHarness) -> Request:
+        harness.workmail.behaviour = behaviour or Behaviour()
+        for name, email in (enabled or {}).items():
+            harness.enable(name, email)
+        own_id = harness.registration_id(harness.organization.entity(own)) if own else None
+        return Request(request_type, own_id, properties)
+
+    return prepare
 
 
-def _create_room(world: FunctionHarness) -> Request:
-    return Request(
-        "Create", properties={"EntityId": "board-room", "Email": "board-room@example.com"}
-    )
+def _delete(
+    status: str, change: Callable[[FunctionHarness, str], object] | None = None, **properties: Any
+) -> Prepare:
+    """A Delete of alice's registration in a stack of this status, after one more change."""
 
-
-def _adopt(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    return Request("Create")
-
-
-def _adopt_address(world: FunctionHarness) -> Request:
-    world.enable("alice", "old@example.com")
-    return Request("Create")
-
-
-def _refuse(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    return Request("Create", properties={"AdoptExisting": "false"})
-
-
-def _take_over(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    world.stack.resources = {
-        "Other": ("x", "UPDATE_COMPLETE"),
-        "Before": ("y", "UPDATE_COMPLETE"),
-        "Renamed": (world.registration_id(world.alice), "UPDATE_COMPLETE"),
-    }
-    return Request("Create", properties={"AdoptExisting": "false"})
-
-
-def _address_in_use(world: FunctionHarness) -> Request:
-    world.enable("bob", "alice@example.com")
-    return Request("Create")
-
-
-def _update_address(world: FunctionHarness) -> Request:
-    world.enable("alice", "old@example.com")
-    return Request("Update", world.registration_id(world.alice))
-
-
-def _update_nothing(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    return Request("Update", world.registration_id(world.alice))
-
-
-def _update_disabled(world: FunctionHarness) -> Request:
-    return Request("Update", world.registration_id(world.alice))
-
-
-def _move(world: FunctionHarness) -> Request:
-    world.enable("alice", "alice@example.com")
-    return Request(
-        "Update",
-        world.registration_id(world.alice),
-        {"EntityId": "bob", "Email": "bob@example.com"},
-    )
-
-
-def _move_to_enabled(world: FunctionHarness) -> Request:
-    world.enable("bob", "old@example.com")
-    return _move(world)
-
-
-def _create_without_adopting(world: FunctionHarness) -> Request:
-    return Request("Create", properties={"AdoptExisting": "false"})
-
-
-def _move_that_does_not_settle(world: FunctionHarness) -> Request:
-    world.workmail.behaviour = Behaviour(settle_delay=1000)
-    return _move(world)
-
-
-def _delete(status: str) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        world.enable("alice", "alice@example.com")
-        world.stack.status = status
-        own = world.registration_id(world.alice)
-        world.stack.resources = {
+    def prepare(harness: FunctionHarness) -> Request:
+        harness.enable("alice", ALICE_EMAIL)
+        harness.stack.status = status
+        own = harness.registration_id(harness.alice)
+        harness.stack.resources = {
             "Alice": (own, "DELETE_IN_PROGRESS"),
             "Other": ("x", "UPDATE_COMPLETE"),
             "Third": ("y", "UPDATE_COMPLETE"),
         }
-        return Request("Delete", own)
+        if change:
+            change(harness, own)
+        return Request("Delete", own, properties)
 
     return prepare
 
 
-def _snapshot(job_seconds: float) -> Callable[[FunctionHarness], Request]:
-    def prepare(world: FunctionHarness) -> Request:
-        world.workmail.exports.duration = job_seconds
-        own = _delete("DELETE_IN_PROGRESS")(world).physical_id
-        return Request("Delete", own, {"ServiceTimeout": "3600", "MailboxExport": EXPORT})
+def _snapshot(job_seconds: float) -> Prepare:
+    def set_duration(harness: FunctionHarness, own: str) -> None:
+        harness.workmail.exports.duration = job_seconds
 
-    return prepare
+    properties = {"ServiceTimeout": "3600", "MailboxExport": EXPORT}
+    return _delete("DELETE_IN_PROGRESS", set_duration, **properties)
 
 
-def _handed_over(world: FunctionHarness) -> Request:
-    request = _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")(world)
-    world.stack.resources["Renamed"] = (str(request.physical_id), "CREATE_COMPLETE")
+def _renamed(harness: FunctionHarness) -> Request:
+    request = _request("Create", enabled=ENABLED_ALICE, AdoptExisting="false")(harness)
+    harness.stack.resources = {
+        "Other": ("x", "UPDATE_COMPLETE"),
+        "Before": ("y", "UPDATE_COMPLETE"),
+        "Renamed": (harness.registration_id(harness.alice), "UPDATE_COMPLETE"),
+    }
     return request
 
 
-def _undone(world: FunctionHarness) -> Request:
-    """A deployment that fails takes back what it enabled a moment ago."""
-    request = _delete("UPDATE_ROLLBACK_IN_PROGRESS")(world)
-    world.stack.last_updated_time = world.now - 7200
-    return request
+def _hand_over(harness: FunctionHarness, own: str) -> None:
+    harness.stack.resources["Renamed"] = (own, "CREATE_COMPLETE")
 
 
-def _root_rolls_back(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.stack.root = Stack("ROLLBACK_IN_PROGRESS", world.now - 60)
-    return request
+def _begin_earlier(harness: FunctionHarness, own: str) -> None:
+    """The operation began before alice was enabled."""
+    harness.stack.last_updated_time = harness.now - 7200
 
 
-def _deleted(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.alice.delete()
-    return request
+def _roll_root_back(harness: FunctionHarness, own: str) -> None:
+    harness.stack.root = Stack("ROLLBACK_IN_PROGRESS", harness.now - 60)
 
 
-def _vanished(world: FunctionHarness) -> Request:
-    request = _deleted(world)
-    world.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
-    return request
+def _delete_alice(harness: FunctionHarness, own: str) -> None:
+    harness.alice.delete()
 
 
-def _disabled(world: FunctionHarness) -> Request:
-    world.stack.status = "DELETE_IN_PROGRESS"
-    return Request("Delete", world.registration_id(world.alice))
+def _hide_deleted_alice(harness: FunctionHarness, own: str) -> None:
+    harness.alice.delete()
+    harness.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
 
 
-def _organization_deleted(world: FunctionHarness) -> Request:
-    request = _delete("DELETE_IN_PROGRESS")(world)
-    world.organization.deleted = True
-    return request
+def _delete_organization(harness: FunctionHarness, own: str) -> None:
+    harness.organization.deleted = True
 
 
-def _not_ours(world: FunctionHarness) -> Request:
-    _delete("ROLLBACK_IN_PROGRESS")(world)
+def _disabled(harness: FunctionHarness) -> Request:
+    harness.stack.status = "DELETE_IN_PROGRESS"
+    return Request("Delete", harness.registration_id(harness.alice))
+
+
+def _other_id(harness: FunctionHarness) -> Request:
+    _delete("ROLLBACK_IN_PROGRESS")(harness)
     return Request("Delete", "Mail-Alice-1ABCDEFGHIJKL")
 
 
-ALICE = {"alice": (ENABLED, "alice@example.com")}
-ALICE_BEFORE = {"alice": (ENABLED, "old@example.com")}
+ALICE = {"alice": (ENABLED, ALICE_EMAIL)}
 BOB = {"bob": (ENABLED, "bob@example.com")}
 OWN = frozenset({"alice"})
 
 EVENTS = (
-    Event("Create of a disabled user", _create, True, ALICE),
-    Event("Create in a function of three minutes", _create, True, ALICE, seconds=180),
+    Event("Create of a disabled user", _request("Create"), True, ALICE),
+    Event("Create in a function of three minutes", _request("Create"), True, ALICE, seconds=180),
     Event(
         "Create of a disabled group",
-        _create_group,
+        _request("Create", EntityId="team", Email="team@example.com"),
         True,
         {"team": (ENABLED, "team@example.com")},
         subject="team",
     ),
     Event(
         "Create of a disabled resource, by its name",
-        _create_room,
+        _request("Create", EntityId="board-room", Email="board-room@example.com"),
         True,
         {"board-room": (ENABLED, "board-room@example.com")},
         subject="board-room",
     ),
-    Event("Create that adopts an enabled user with the same address", _adopt, True, ALICE),
-    Event("Create that adopts an enabled user with another address", _adopt_address, True, ALICE),
-    Event("Create that may not adopt, of a disabled user", _create_without_adopting, True, ALICE),
-    Event("Create that may not adopt an enabled user", _refuse, False, ALICE),
-    Event("Create that takes over from a renamed construct", _take_over, True, ALICE),
+    Event(
+        "Create that adopts an enabled user with the same address",
+        _request("Create", enabled=ENABLED_ALICE),
+        True,
+        ALICE,
+    ),
+    Event(
+        "Create that adopts an enabled user with another address",
+        _request("Create", enabled=ALICE_BEFORE),
+        True,
+        ALICE,
+    ),
+    Event(
+        "Create that may not adopt, of a disabled user",
+        _request("Create", AdoptExisting="false"),
+        True,
+        ALICE,
+    ),
+    Event(
+        "Create that may not adopt an enabled user",
+        _request("Create", enabled=ENABLED_ALICE, AdoptExisting="false"),
+        False,
+        ALICE,
+    ),
+    Event("Create of a renamed construct", _renamed, True, ALICE),
     Event(
         "Create with an address that another user has",
-        _address_in_use,
+        _request("Create", enabled={"bob": ALICE_EMAIL}),
         False,
         {"bob": (ENABLED, "alice@example.com")},
     ),
-    Event("Update of the address", _update_address, True, ALICE),
-    Event("Update that changes nothing", _update_nothing, True, ALICE),
-    Event("Update of a user that was disabled by hand", _update_disabled, True, ALICE),
+    Event("Update of the address", _request("Update", "alice", ALICE_BEFORE), True, ALICE),
+    Event("Update that changes nothing", _request("Update", "alice", ENABLED_ALICE), True, ALICE),
+    Event("Update of a user that was disabled by hand", _request("Update", "alice"), True, ALICE),
     Event(
         "Update that moves to another user",
-        _move,
+        _request("Update", "alice", ENABLED_ALICE, **TO_BOB),
         True,
         ALICE | BOB,
         subject="bob",
         may_deregister=frozenset({"bob"}),
     ),
     Event(
-        "Update that moves to another user, who is enabled already",
-        _move_to_enabled,
+        "Update that moves to another user, which is enabled already",
+        _request("Update", "alice", {"bob": "old@example.com", **ENABLED_ALICE}, **TO_BOB),
         True,
         ALICE | BOB,
         subject="bob",
     ),
     Event(
-        "Update that moves to another user, who is never shown enabled",
-        _move_that_does_not_settle,
+        "Update that moves to another user, which never reads enabled",
+        _request("Update", "alice", ENABLED_ALICE, Behaviour(settle_delay=1000), **TO_BOB),
         False,
         ALICE,
         subject="bob",
@@ -303,7 +270,7 @@ EVENTS = (
         exports=True,
     ),
     Event(
-        "Delete under SNAPSHOT, whose export is longer than an invocation",
+        "Delete under SNAPSHOT with an export that is longer than an invocation",
         _snapshot(720),
         True,
         {},
@@ -311,7 +278,12 @@ EVENTS = (
         waits=HOUR,
         exports=True,
     ),
-    Event("Delete of what was handed over", _handed_over, True, ALICE),
+    Event(
+        "Delete of what was handed over",
+        _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", _hand_over),
+        True,
+        ALICE,
+    ),
     Event(
         "Delete in a rollback, of what was enabled before",
         _delete("UPDATE_ROLLBACK_IN_PROGRESS"),
@@ -320,23 +292,38 @@ EVENTS = (
     ),
     Event(
         "Delete in a rollback, of what this deployment enabled",
-        _undone,
+        _delete("UPDATE_ROLLBACK_IN_PROGRESS", _begin_earlier),
         True,
         {},
         may_deregister=OWN,
     ),
-    Event("Delete in a nested stack whose root rolls back", _root_rolls_back, True, ALICE),
-    Event("Delete of a disabled user", _disabled, True, {}),
-    Event("Delete of a deleted user", _deleted, True, {"alice": (DELETED, None)}, gone=True),
     Event(
-        "Delete of a deleted user that is not shown any more",
-        _vanished,
+        "Delete in a nested stack whose root rolls back",
+        _delete("DELETE_IN_PROGRESS", _roll_root_back),
+        True,
+        ALICE,
+    ),
+    Event("Delete of a disabled user", _disabled, True, {}),
+    Event(
+        "Delete of a deleted user",
+        _delete("DELETE_IN_PROGRESS", _delete_alice),
         True,
         {"alice": (DELETED, None)},
-        gone=True,
+        deleted=True,
     ),
-    Event("Delete in a deleted organization", _organization_deleted, True, ALICE, gone=True),
-    Event("Delete of an id that is not ours", _not_ours, True, ALICE),
+    Event(
+        "Delete of a deleted user that WorkMail does not show",
+        _delete("DELETE_IN_PROGRESS", _hide_deleted_alice),
+        True,
+        {"alice": (DELETED, None)},
+        deleted=True,
+    ),
+    Event(
+        "Delete in a deleted organization",
+        _delete("DELETE_IN_PROGRESS", _delete_organization),
+        True,
+        ALICE,
+        deleted=True,
+    ),
+    Event("Delete of an id of another origin", _other_id, True, ALICE),
 )
-
-__all__ = ["EVENTS", "ORGANIZATION_ID", "Event", "Request", "States"]

@@ -1,4 +1,4 @@
-"""The world of the unit tests with one more thing: a fault at the nth call of an operation."""
+"""The harness of the unit tests, with a fault at the nth call of an operation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.harness import FunctionHarness, client_error
 
 _CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
 DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")
-# What comes after a creation, and is no matter of who is there.
+# Changes of an entity that exists.
 _AMENDMENTS = (
     "UpdateUser",
     "UpdateGroup",
@@ -35,7 +35,7 @@ _AMENDMENTS = (
     "CreateAlias",
     "DeleteAlias",
 )
-_LOOKS = (
+_READS = (
     "DescribeUser",
     "DescribeGroup",
     "DescribeResource",
@@ -62,9 +62,9 @@ CHANGES = (
 )
 OPERATIONS = {
     xform_name(operation): operation
-    for operation in (*CHANGES, *_LOOKS, "StartMailboxExportJob", INVOKE)
+    for operation in (*CHANGES, *_READS, "StartMailboxExportJob", INVOKE)
 }
-# The only calls that may be told a password.
+# The only operations that may receive a password.
 WITH_PASSWORD = ("CreateUser", "ResetPassword")
 MESSAGE = "This error was ordered by a test."
 
@@ -73,17 +73,17 @@ class Kind(StrEnum):
     """What the contract says of a fault."""
 
     SETTLES = "settles by itself: waited for"
-    STATE = "the state may be about to change: looked at again"
-    NOT_THERE = "not there: waited for by Create and Update, the end of a Delete"
+    STATE = "the state may be about to change: read again"
+    NOT_FOUND = "not found: waited for by Create and Update, the end of a Delete"
     NO_ORGANIZATION = "no organization: final, and the end of a Delete"
     IN_ITS_TIME = "passes in its time: waited for until CloudFormation's hour ends"
-    GONE = "what is to go is gone: done"
+    REMOVED = "what is to be removed does not exist: done"
     FINAL = "final: fails at once"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What a call ends in; `after_work`: though WorkMail did what it was asked."""
+    """What a call ends in; `after_work` is whether WorkMail did what the call asks for."""
 
     name: str
     kind: Kind
@@ -94,7 +94,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Order:
-    """A fault at the nth call of an operation, and at so many more of them; None is for ever."""
+    """A fault at the nth call of an operation, so many times; None is for ever."""
 
     operation: str
     occurrence: int
@@ -110,24 +110,24 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Made:
-    """One call that was made: an operation, which of its calls, and for which entity."""
+class Call:
+    """One call: an operation, which of its calls it is, and the entity that it is about."""
 
     operation: str
     occurrence: int
     entity_id: str
 
 
-class FaultyWorld(FunctionHarness):
-    """A world in which one order of faults holds."""
+class FaultyHarness(FunctionHarness):
+    """Raises the faults of one order."""
 
     def __init__(self, order: Order | None) -> None:
         super().__init__()
-        self.made: list[Made] = []
+        self.all_calls: list[Call] = []
         self.silence = 0.0
-        # The operations that were told a password.
-        self.told_password: set[str] = set()
-        # The ids that WorkMail has given for what was created here.
+        # The operations that received a password.
+        self.received_password: set[str] = set()
+        # The ids that WorkMail returned for what was created here.
         self.known_ids: set[str] = set()
         self._order = order
         self._count: Counter[str] = Counter()
@@ -138,7 +138,7 @@ class FaultyWorld(FunctionHarness):
     def perform(self, operation: str, work: Callable[[], Any], entity_id: str) -> Any:
         self._count[operation] += 1
         occurrence = self._count[operation]
-        self.made.append(Made(operation, occurrence, entity_id))
+        self.all_calls.append(Call(operation, occurrence, entity_id))
         order = self._order
         if order is None or not order.fits(operation, occurrence):
             return work()
@@ -150,8 +150,8 @@ class FaultyWorld(FunctionHarness):
 
 
 class _Wire:
-    def __init__(self, world: FaultyWorld, client: Any) -> None:
-        self._world = world
+    def __init__(self, harness: FaultyHarness, client: Any) -> None:
+        self._harness = harness
         self._client = client
         self.meta = getattr(client, "meta", None)
 
@@ -160,9 +160,9 @@ class _Wire:
             operation, password = OPERATIONS[method], parameters.get("Password")
             work = getattr(self._client, method)
             if password:
-                self._world.told_password.add(operation)
+                self._harness.received_password.add(operation)
             try:
-                answer = self._world.perform(
+                response = self._harness.perform(
                     operation, lambda: work(**parameters), _entity_of(parameters)
                 )
             except ClientError as error:
@@ -171,8 +171,8 @@ class _Wire:
                     error.response["Error"]["Message"] = f"{MESSAGE} It is about {password}."
                 raise
             if operation in _CREATIONS:
-                self._world.known_ids |= set(answer.values())
-            return answer
+                self._harness.known_ids |= set(response.values())
+            return response
 
         return call
 
@@ -183,7 +183,7 @@ def _entity_of(parameters: Mapping[str, Any]) -> str:
 
 
 def faults_of(operation: str) -> list[Fault]:
-    """Each error that the service model documents for the operation, and what any call can meet."""
+    """Each error that the service model documents for the operation, and those of any call."""
     service = "cloudformation" if operation in STACK_OPERATIONS else "workmail"
     if operation == INVOKE:
         service = "lambda"
@@ -208,45 +208,45 @@ def faults_of(operation: str) -> list[Fault]:
     return faults
 
 
-def _answered(code: str, status: int) -> Callable[[str], Exception]:
+def _error(code: str, status: int) -> Callable[[str], Exception]:
     return lambda operation: client_error(operation, code, MESSAGE, status)
 
 
-def _unanswered(error: type[HTTPClientError]) -> Callable[[str], Exception]:
+def _no_response(error: type[HTTPClientError]) -> Callable[[str], Exception]:
     return lambda operation: error(endpoint_url="https://loopback")
 
 
 def _documented(operation: str, code: str) -> Fault:
     # The service model leaves the status of this one to the API reference.
     status = 500 if code == "InternalServiceError" else 400
-    return Fault(code, _kind(operation, code), _answered(code, status))
+    return Fault(code, _kind(operation, code), _error(code, status))
 
 
 def _of_lambda(code: str, status: int) -> Fault:
     kind = Kind.SETTLES if status >= 500 or status == 429 else Kind.FINAL
-    return Fault(code, kind, _answered(code, status))
+    return Fault(code, kind, _error(code, status))
 
 
 # Where a code means something else than everywhere.
 _KINDS_OF_ONE_CALL = {
-    # A mailbox that cannot be exported stays, unless a Describe says that it is gone.
+    # A mailbox that cannot be exported stays, unless a Describe shows that it was deregistered.
     ("StartMailboxExportJob", "EntityNotFoundException"): Kind.FINAL,
     ("DescribeMailboxExportJob", "EntityNotFoundException"): Kind.IN_ITS_TIME,
     ("StartMailboxExportJob", "LimitExceededException"): Kind.IN_ITS_TIME,
-    ("DescribeResource", "UnsupportedOperationException"): Kind.NOT_THERE,
-    # No address is asked for.
+    ("DescribeResource", "UnsupportedOperationException"): Kind.NOT_FOUND,
+    # The call has no address.
     ("UpdateResource", "MailDomainStateException"): Kind.FINAL,
-    ("DeleteAlias", "EntityNotFoundException"): Kind.GONE,
+    ("DeleteAlias", "EntityNotFoundException"): Kind.REMOVED,
 }
 _KINDS = {
     "DirectoryUnavailableException": Kind.SETTLES,
     "InternalServiceError": Kind.SETTLES,
     "MailDomainStateException": Kind.SETTLES,
-    # Nobody shows by the name, so it may be somebody new.
+    # No entity shows by the name: it may be new.
     "NameAvailabilityException": Kind.SETTLES,
     "EntityAlreadyRegisteredException": Kind.STATE,
     "EntityStateException": Kind.STATE,
-    "EntityNotFoundException": Kind.NOT_THERE,
+    "EntityNotFoundException": Kind.NOT_FOUND,
     "OrganizationNotFoundException": Kind.NO_ORGANIZATION,
 }
 
@@ -255,25 +255,23 @@ def _kind(operation: str, code: str) -> Kind:
     return _KINDS_OF_ONE_CALL.get((operation, code), _KINDS.get(code, Kind.FINAL))
 
 
-ACCESS_DENIED = Fault(
-    "AccessDeniedException", Kind.SETTLES, _answered("AccessDeniedException", 400)
-)
+ACCESS_DENIED = Fault("AccessDeniedException", Kind.SETTLES, _error("AccessDeniedException", 400))
 EVERYWHERE = [
-    Fault("ThrottlingException", Kind.SETTLES, _answered("ThrottlingException", 400)),
-    Fault("TooManyRequestsException", Kind.SETTLES, _answered("TooManyRequestsException", 429)),
-    Fault("HTTP 429 without a code", Kind.SETTLES, _answered("429", 429)),
-    Fault("HTTP 500", Kind.SETTLES, _answered("InternalFailure", 500)),
-    Fault("HTTP 503", Kind.SETTLES, _answered("ServiceUnavailable", 503)),
-    Fault("HTTP 502 without a code", Kind.SETTLES, _answered("502", 502)),
-    Fault("no connection", Kind.SETTLES, _unanswered(ConnectTimeoutError), seconds=5),
-    Fault("connection dropped", Kind.SETTLES, _unanswered(ConnectionClosedError)),
-    Fault("no answer", Kind.SETTLES, _unanswered(ReadTimeoutError), seconds=20),
+    Fault("ThrottlingException", Kind.SETTLES, _error("ThrottlingException", 400)),
+    Fault("TooManyRequestsException", Kind.SETTLES, _error("TooManyRequestsException", 429)),
+    Fault("HTTP 429 without a code", Kind.SETTLES, _error("429", 429)),
+    Fault("HTTP 500", Kind.SETTLES, _error("InternalFailure", 500)),
+    Fault("HTTP 503", Kind.SETTLES, _error("ServiceUnavailable", 503)),
+    Fault("HTTP 502 without a code", Kind.SETTLES, _error("502", 502)),
+    Fault("no connection", Kind.SETTLES, _no_response(ConnectTimeoutError), seconds=5),
+    Fault("connection dropped", Kind.SETTLES, _no_response(ConnectionClosedError)),
+    Fault("no response", Kind.SETTLES, _no_response(ReadTimeoutError), seconds=20),
     ACCESS_DENIED,
 ]
 AFTER_WORK = [
-    Fault("HTTP 500 after the work", Kind.SETTLES, _answered("InternalFailure", 500), True),
+    Fault("HTTP 500 after the work", Kind.SETTLES, _error("InternalFailure", 500), True),
     Fault(
-        "connection dropped after the work", Kind.SETTLES, _unanswered(ConnectionClosedError), True
+        "connection dropped after the work", Kind.SETTLES, _no_response(ConnectionClosedError), True
     ),
-    Fault("no answer after the work", Kind.SETTLES, _unanswered(ReadTimeoutError), True, 20),
+    Fault("no response after the work", Kind.SETTLES, _no_response(ReadTimeoutError), True, 20),
 ]

@@ -1,4 +1,4 @@
-"""Every fault at every call of every event, and what came of it."""
+"""The outcome of every event with every fault at every call."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.faults.entity_events import ENTITY_EVENTS, NEW_PASSWORD, PASSWORD
+from tests.faults.entity_events import ENTITY_EVENTS
 from tests.faults.events import DELETED, EVENTS, Event, Request, States
 from tests.faults.injection import (
     ACCESS_DENIED,
     DELETIONS,
     WITH_PASSWORD,
+    Call,
     Fault,
-    FaultyWorld,
-    Made,
+    FaultyHarness,
     Order,
     faults_of,
 )
-from tests.support.harness import FunctionHarness
+from tests.support.harness import NEW_PASSWORD, PASSWORD, FunctionHarness
 from tests.support.lambda_fakes import ORGANIZATION_ID
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
@@ -33,10 +33,10 @@ ALL_EVENTS = (*EVENTS, *ENTITY_EVENTS)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one event came to, as CloudFormation and WorkMail see it.
+    """The outcome of one event, as CloudFormation and WorkMail see it.
 
-    `seconds` is how long the function waited of its own accord; `lost` are the names of those
-    who were enabled before and whose mailbox was given up.
+    `seconds` is how long the function waited of its own accord; `lost` are the names of the
+    entities that were enabled before and whose mailbox was given up.
     """
 
     succeeded: bool
@@ -50,19 +50,18 @@ class Outcome:
     deregister_sent: frozenset[str]
     register_sent: bool
     lost: frozenset[str]
-    calls: tuple[Made, ...]
-    # How many answers there were, of which the first counts; how many jobs, and whose mailboxes
-    # were exported completely before anybody was deregistered.
-    answers: int
+    calls: tuple[Call, ...]
+    # The number of responses, of which the first counts; of jobs; and the entities whose mailboxes
+    # were exported completely before any was deregistered.
+    responses: int
     jobs: int
     exported: frozenset[str]
-    # Who is deleted now or was asked to be, whose ids there are that were not before, whether the
-    # function was given the id of what it created, and whether a password was told to anybody else
-    # than WorkMail.
+    # The entities that were deleted or asked to be, and those that are new; whether the function
+    # received the id of what it created; whether it sent a password elsewhere than to WorkMail.
     deleted: frozenset[str]
-    made: tuple[str, ...]
-    knew_what_it_made: bool
-    betrayed: bool
+    created: tuple[str, ...]
+    knew_what_it_created: bool
+    leaked_password: bool
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Case:
 
 @cache
 def clean(event: Event) -> Outcome:
-    """The event when nothing goes wrong."""
+    """The outcome without a fault."""
     return run(event, None)
 
 
@@ -126,107 +125,109 @@ def _calls(event: Event) -> list[tuple[str, int]]:
 
 
 def run(event: Event, order: Order | None) -> Outcome:
-    world = FaultyWorld(order)
-    request = event.prepare(world)
-    before, mailboxes = event.observe(world), _mailboxes(world)
-    there = {id: entity.state for id, entity in world.organization.entities.items()}
-    began = world.now
-    answer = _send(world, event, request)
-    sentence, _, log_place = answer["Reason"].partition(" [log group ")
-    kept = _mailboxes(world)
-    names = {entity.entity_id: entity.name for entity in world.organization.entities.values()}
+    harness = FaultyHarness(order)
+    request = event.prepare(harness)
+    before, mailboxes = event.observe(harness), _mailboxes(harness)
+    existed = {id: entity.state for id, entity in harness.organization.entities.items()}
+    began = harness.now
+    response = _send(harness, event, request)
+    sentence, _, log_place = response["Reason"].partition(" [log group ")
+    kept = _mailboxes(harness)
+    names = {entity.entity_id: entity.name for entity in harness.organization.entities.values()}
     return Outcome(
-        succeeded=answer["Status"] == "SUCCESS",
-        physical_id=_id(world, answer["PhysicalResourceId"], request),
-        sentence=_without_ids(world, sentence),
+        succeeded=response["Status"] == "SUCCESS",
+        physical_id=_id(harness, response["PhysicalResourceId"], request),
+        sentence=_without_ids(harness, sentence),
         log_place=log_place,
-        seconds=world.now - began - world.silence,
-        took=world.now - began,
+        seconds=harness.now - began - harness.silence,
+        took=harness.now - began,
         before=before,
-        after=event.observe(world),
+        after=event.observe(harness),
         deregister_sent=frozenset(
             names[call.entity_id]
-            for call in world.made
+            for call in harness.all_calls
             if call.operation == "DeregisterFromWorkMail"
         ),
-        register_sent=any(call.operation == "RegisterToWorkMail" for call in world.made),
+        register_sent=any(call.operation == "RegisterToWorkMail" for call in harness.all_calls),
         lost=frozenset(name for name, mailbox in mailboxes.items() if kept.get(name) != mailbox),
-        calls=tuple(world.made),
-        answers=len(world.bodies),
-        jobs=len(world.workmail.exports.jobs),
-        exported=frozenset(names[entity_id] for entity_id in _exported(world)),
+        calls=tuple(harness.all_calls),
+        responses=len(harness.bodies),
+        jobs=len(harness.workmail.exports.jobs),
+        exported=frozenset(names[entity_id] for entity_id in _exported(harness)),
         deleted=frozenset(
             entity.name
-            for id, entity in world.organization.entities.items()
-            if (entity.state == DELETED and there.get(id) != DELETED)
-            or any(call.operation in DELETIONS and call.entity_id == id for call in world.made)
+            for id, entity in harness.organization.entities.items()
+            if (entity.state == DELETED and existed.get(id) != DELETED)
+            or any(
+                call.operation in DELETIONS and call.entity_id == id for call in harness.all_calls
+            )
         ),
-        made=tuple(name for id, name in names.items() if id not in there),
-        knew_what_it_made=bool(world.known_ids),
-        betrayed=not world.told_password <= set(WITH_PASSWORD)
+        created=tuple(name for id, name in names.items() if id not in existed),
+        knew_what_it_created=bool(harness.known_ids),
+        leaked_password=not harness.received_password <= set(WITH_PASSWORD)
         or any(
             password.encode() in body
-            for body in world.bodies
+            for body in harness.bodies
             for password in (PASSWORD, NEW_PASSWORD)
         ),
     )
 
 
-def _send(world: FunctionHarness, event: Event, request: Request) -> dict[str, Any]:
-    """The first answer; all that the function calls itself with is delivered."""
-    sent = world.request(
+def _send(harness: FunctionHarness, event: Event, request: Request) -> dict[str, Any]:
+    """The first response; every event that the function invokes itself with is delivered."""
+    sent = harness.request(
         request.request_type,
         request.physical_id,
         resource_type=request.resource_type,
         before=request.before,
         **request.properties,
     )
-    world.queue.append(sent)
-    while world.queue:
-        world.invoke(event.seconds)
-    answer: dict[str, Any] = json.loads(world.bodies[0])
-    return answer
+    harness.queue.append(sent)
+    while harness.queue:
+        harness.invoke(event.seconds)
+    response: dict[str, Any] = json.loads(harness.bodies[0])
+    return response
 
 
-def _exported(world: FunctionHarness) -> Iterator[str]:
+def _exported(harness: FunctionHarness) -> Iterator[str]:
     deregistered = [
-        call.at for call in world.workmail.calls if call.operation == "DeregisterFromWorkMail"
+        call.at for call in harness.workmail.calls if call.operation == "DeregisterFromWorkMail"
     ]
-    first = min(deregistered, default=world.now)
-    for job in world.workmail.exports.jobs:
+    first = min(deregistered, default=harness.now)
+    for job in harness.workmail.exports.jobs:
         if job.state == "COMPLETED" and job.end_time is not None and job.end_time <= first:
             yield job.entity_id
 
 
-def _mailboxes(world: FunctionHarness) -> dict[str, str]:
-    """The mailboxes in use, by the names of those who have them."""
+def _mailboxes(harness: FunctionHarness) -> dict[str, str]:
+    """The mailboxes in use, by the names of their entities."""
     return {
         entity.name: entity.mailbox.mailbox_id
-        for entity in world.organization.entities.values()
+        for entity in harness.organization.entities.values()
         if entity.mailbox and entity.mailbox.deprovisioned_at is None
     }
 
 
-def _id(world: FunctionHarness, physical_id: str, request: Request) -> str:
-    """Whose id that is: the event's own before anybody's canonical one."""
+def _id(harness: FunctionHarness, physical_id: str, request: Request) -> str:
+    """What the id is: the event's own, else the marker or a canonical one."""
     if physical_id == request.physical_id:
         return "the event's"
     if physical_id == NEVER_CREATED:
         return "the marker"
-    for entity in world.organization.entities.values():
+    for entity in harness.organization.entities.values():
         own = f"{ORGANIZATION_ID}/{entity.kind.lower()}/{entity.entity_id}"
-        people = (f"{own}/members", f"{own}/delegates")
-        if physical_id in (world.registration_id(entity), own, *people):
+        lists = (f"{own}/members", f"{own}/delegates")
+        if physical_id in (harness.registration_id(entity), own, *lists):
             return f"canonical: {entity.name}"
     return physical_id
 
 
-def _without_ids(world: FunctionHarness, sentence: str) -> str:
-    """The sentence with ids that differ from run to run put in words, of the same length."""
-    for entity in world.organization.entities.values():
+def _without_ids(harness: FunctionHarness, sentence: str) -> str:
+    """The message with words of the same length for the ids, which differ from run to run."""
+    for entity in harness.organization.entities.values():
         sentence = sentence.replace(
             entity.entity_id, f"{entity.name}'s id".ljust(len(entity.entity_id), ".")
         )
-    for job in world.workmail.exports.jobs:
+    for job in harness.workmail.exports.jobs:
         sentence = sentence.replace(job.job_id, "job's id".ljust(len(job.job_id), "."))
     return sentence

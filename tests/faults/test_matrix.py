@@ -50,14 +50,14 @@ ALLOWED: dict[tuple[str, str], tuple[Ways, Ways]] = {
     # No read shows that a password was reset.
     ("create or update", "after the work"): ({LATER}, {LATER, LATE_FAILURE}),
     # Whether an id is a user, a group or a resource is found by asking for each.
-    ("create or update", Kind.NOT_THERE): ({SAME, LATER}, {SAME, LATE_FAILURE}),
+    ("create or update", Kind.NOT_FOUND): ({SAME, LATER}, {SAME, LATE_FAILURE}),
     ("create or update", Kind.NO_ORGANIZATION): ({FAILURE}, {FAILURE}),
     ("create or update", Kind.FINAL): ({FAILURE}, {FAILURE}),
-    ("create or update", Kind.GONE): ({SUCCESS}, {SUCCESS}),
+    ("create or update", Kind.REMOVED): ({SUCCESS}, {SUCCESS}),
     ("delete", Kind.SETTLES): ({LATER}, {LATE_FAILURE}),
     ("delete", Kind.STATE): ({LATER}, {LATE_FAILURE}),
     ("delete", "after the work"): ({LATER}, {LATER}),
-    ("delete", Kind.NOT_THERE): ({SAME, SUCCESS}, {SAME, SUCCESS}),
+    ("delete", Kind.NOT_FOUND): ({SAME, SUCCESS}, {SAME, SUCCESS}),
     ("delete", Kind.NO_ORGANIZATION): ({SAME, SUCCESS}, {SAME, SUCCESS}),
     # A deleted organization may also report that its state is wrong.
     ("delete", Kind.FINAL): ({SAME, FAILURE}, {SAME, FAILURE}),
@@ -65,7 +65,7 @@ ALLOWED: dict[tuple[str, str], tuple[Ways, Ways]] = {
     ("delete with an export", Kind.SETTLES): ({SAME, LATER}, {FAILURE, LATE_FAILURE}),
     ("delete with an export", Kind.STATE): ({LATER}, {LATE_FAILURE}),
     ("delete with an export", "after the work"): ({SAME, LATER}, {LATER, FAILURE, LATE_FAILURE}),
-    ("delete with an export", Kind.NOT_THERE): ({SAME, SUCCESS}, {SAME, SUCCESS}),
+    ("delete with an export", Kind.NOT_FOUND): ({SAME, SUCCESS}, {SAME, SUCCESS}),
     ("delete with an export", Kind.NO_ORGANIZATION): ({SAME, SUCCESS}, {SAME, SUCCESS}),
     ("delete with an export", Kind.FINAL): ({FAILURE}, {FAILURE}),
     ("delete with an export", Kind.IN_ITS_TIME): ({SAME, LATER}, {LATER, LATE_FAILURE}),
@@ -113,7 +113,7 @@ def test_an_event_that_fails_without_a_fault_fails_with_each() -> None:
     failing = [case for case in all_cases() if not case.event.succeeds]
     assert failing
     for case in failing:
-        not_there = case.fault.kind in (Kind.NOT_THERE, Kind.NO_ORGANIZATION)
+        not_there = case.fault.kind in (Kind.NOT_FOUND, Kind.NO_ORGANIZATION)
         assert case.outcome.succeeded == (not_there and case.event.title.startswith("Delete")), case
 
 

@@ -1,4 +1,4 @@
-"""AWS's own runtime client in a process of its own, and the Runtime API that it talks to.
+"""AWS's runtime client in its own process, and the Runtime API that it calls.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -22,12 +22,12 @@ from uuid import uuid4
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 _API = "/2018-06-01/runtime"
-_PATIENCE = 60.0  # seconds, for a process that may have died
+_TIMEOUT = 60.0  # seconds, for a process that may have ended
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What the runtime client told of an invocation: its result, or the error that it ended in."""
+    """What the runtime client reports of an invocation: its result or its error."""
 
     path: str
     body: Any
@@ -45,7 +45,7 @@ class _Invocation:
 
 
 class LambdaRuntime:
-    """A function in a warm process; `output` is what it has written so far."""
+    """A function in a warm process; `output` is its log so far."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -53,15 +53,15 @@ class LambdaRuntime:
         self._finished: Queue[Finished] = Queue()
 
     def invoke(self, event: Mapping[str, Any], *, seconds: float = 60.0) -> None:
-        """Has one invocation begun, whose time is over after `seconds`."""
+        """Start one invocation with a timeout of `seconds`."""
         self._invocations.put(
             _Invocation(str(uuid4()), json.dumps(event).encode(), time.time() + seconds)
         )
 
     def finish(self) -> Finished:
-        """What came of the invocation, once the function has returned."""
+        """Wait until the function has returned, and return the outcome."""
         try:
-            return self._finished.get(timeout=_PATIENCE)
+            return self._finished.get(timeout=_TIMEOUT)
         except Empty:
             raise AssertionError(f"the function does not finish: {self.output}") from None
 
@@ -74,7 +74,7 @@ class LambdaRuntime:
 def lambda_runtime(
     handler: str, asset: Path, folder: Path, environment: Mapping[str, str]
 ) -> Iterator[LambdaRuntime]:
-    """Runs `handler` of the asset as Lambda does, until it is left."""
+    """Run `handler` of the asset as Lambda does."""
     runtime = LambdaRuntime(folder / "output.log")
     closing = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(runtime, closing))
@@ -119,7 +119,7 @@ def _environment(asset: Path, port: int) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # Nothing but loopback.
+        # Loopback alone.
         "HTTP_PROXY": nowhere,
         "HTTPS_PROXY": nowhere,
         "NO_PROXY": "127.0.0.1",

@@ -459,7 +459,7 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         local_aws.workmail.faults.clear()
         exports.hold()
         fail_to_destroy(OVER)
-        exports.cancel(organization.organization_id, exports.jobs[-1].job_id, Behaviour())
+        exports.cancel(organization.organization_id, exports.jobs[-1].job_id)
         fail_to_destroy(TOO_SOON)
         exports.reset()
         exports.fail_next("(what WorkMail says)")

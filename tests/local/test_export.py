@@ -326,7 +326,7 @@ def test_thirty_mailboxes_leave_ten_at_a_time(
         wait_until(lambda: len(answers.bodies) == 29)
         local_aws.workmail.exports.age(timedelta(hours=1))
         pipeline.finish_destroying()
-        assert [answer.get("Reason") for answer in answers.answers] == [""] * 29
+        assert [answer.get("Reason") for answer in answers.responses] == [""] * 29
     assert {organization.entity(name).state for name in names} == {"DISABLED"}
     jobs = jobs_of(local_aws)
     assert sorted(entity_id for entity_id, _ in jobs) == sorted(

@@ -1,4 +1,4 @@
-"""Mailbox exports into MiniStack's S3: the role, the bucket and the key count as on AWS."""
+"""Mailbox exports into MiniStack's S3, which check role, bucket and key as AWS does."""
 
 from __future__ import annotations
 
@@ -84,15 +84,15 @@ class Export:
         return str(workmail.start_mailbox_export_job(**{**self.parameters(), **changes})["JobId"])
 
     def run(self) -> ExportJob:
-        """The job that has ended by now."""
+        """A job that has ended."""
         self.local_aws.workmail.exports.duration = 0
         job_id = self.start()
         (job,) = (job for job in self.local_aws.workmail.exports.jobs if job.job_id == job_id)
         return job
 
     def objects(self) -> list[str]:
-        answer = self.local_aws.client("s3").list_objects_v2(Bucket=self.bucket)
-        return [found["Key"] for found in answer.get("Contents", [])]
+        response = self.local_aws.client("s3").list_objects_v2(Bucket=self.bucket)
+        return [found["Key"] for found in response.get("Contents", [])]
 
 
 def policy(*statements: dict[str, Any]) -> str:
@@ -131,7 +131,7 @@ def export(local_aws: LocalAws, organization: Organization) -> Iterator[Export]:
     local_aws.workmail.exports.reset()
 
 
-def test_the_mailbox_lies_in_the_bucket_encrypted_with_the_key(export: Export) -> None:
+def test_an_export_is_encrypted_with_the_key(export: Export) -> None:
     job = export.run()
     assert (job.state, job.error_info) == ("COMPLETED", None)
     stored = export.local_aws.client("s3").get_object(Bucket=export.bucket, Key=job.s3_path)
@@ -179,7 +179,7 @@ def test_a_bucket_key_changes_the_encryption_context(export: Export) -> None:
         ([trusted(), {**trusted(), "Effect": "Deny", "Principal": "*"}], "FAILED"),
     ],
 )
-def test_the_role_has_to_trust_the_export_service_for_the_organization(
+def test_the_role_must_trust_the_export_service_for_the_organization(
     export: Export, trust: list[dict[str, Any]], state: str
 ) -> None:
     export.trust(*trust)
@@ -194,7 +194,7 @@ def test_a_disabled_key_fails_the_job(export: Export) -> None:
     assert (job.state, job.error_info) == ("FAILED", f"The key {export.key_arn} is not enabled.")
 
 
-def test_a_bucket_that_may_become_public_fails_the_job(export: Export) -> None:
+def test_a_bucket_that_allows_public_access_fails_the_job(export: Export) -> None:
     export.local_aws.client("s3").put_public_access_block(
         Bucket=export.bucket, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
     )
@@ -206,7 +206,7 @@ def test_a_bucket_that_may_become_public_fails_the_job(export: Export) -> None:
     ("changes", "message"),
     [
         ({"S3BucketName": "no-such-bucket"}, "bucket no-such-bucket does not exist"),
-        ({"RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/nobody"}, "role/nobody does not exist"),
+        ({"RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/unknown"}, "role/unknown does not exist"),
         ({"KmsKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/none"}, "key/none does not exist"),
         ({"KmsKeyArn": f"arn:aws:kms:eu-west-1:{ACCOUNT_ID}:key/far"}, "is not in us-east-1"),
     ],
@@ -235,7 +235,7 @@ def test_a_job_does_not_start_with_an_asymmetric_key(export: Export) -> None:
         (SERVICE, ""),
     ],
 )
-def test_whoever_starts_a_job_needs_to_pass_its_role_to_the_export_service(
+def test_the_caller_must_be_allowed_to_pass_the_role_to_the_export_service(
     export: Export, passed_to: str | None, outcome: str
 ) -> None:
     statements = [allowed("workmail:StartMailboxExportJob", "*")]

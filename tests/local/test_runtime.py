@@ -1,4 +1,4 @@
-"""The built asset under AWS's own runtime client: its logs, time-out and crash as in Lambda."""
+"""The built asset under AWS's runtime client: its logs, timeouts and crashes as in Lambda."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from aws_cdk import App, Stack
 
 from local_aws.workmail import Entity, Stall, WorkMail, WorkMailServer
 from tests.local.lambda_runtime import LambdaRuntime, lambda_runtime
-from tests.synth.roster import register
 from tests.support.lambda_fakes import (
     ORGANIZATION_ID,
     SECRET,
     STACK_ID,
-    Mailbox,
+    ResponseServer,
     cloudformation,
     event,
 )
+from tests.synth.roster import register
 
 HANDLER = "workmail_provider.handler.handler"
 DEBUG = {"AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
@@ -52,25 +52,25 @@ def handler(event, context):
 
 @dataclass
 class Deployed:
-    """The function in Lambda, and the services around it."""
+    """The function in Lambda, with WorkMail and CloudFormation."""
 
     runtime: LambdaRuntime
     workmail: WorkMail
     alice: Entity
-    cloudformation: Mailbox
+    cloudformation: ResponseServer
 
     def request(self, request_type: str = "Create", **changes: Any) -> dict[str, Any]:
         return event(request_type, ResponseURL=self.cloudformation.url, **changes)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Everything that the process has written; each line is JSON."""
+        """The log of the process; each line is JSON."""
         return [json.loads(line) for line in self.runtime.output.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder whose content CloudFormation would give to Lambda."""
+    """The folder that is deployed to Lambda."""
     folder = tmp_path_factory.mktemp("assembly")
     app = App(outdir=str(folder))
     register(Stack(app, "Mail"))
@@ -106,7 +106,7 @@ def deployed(
     [{}, {"AWS_LAMBDA_LOG_FORMAT": "JSON"}, {"AWS_LAMBDA_LOG_FORMAT": "JSON", **DEBUG}, DEBUG],
     ids=["as deployed", "JSON", "JSON at DEBUG", "text at DEBUG"],
 )
-def test_a_create_registers_and_is_answered_once_and_its_log_tells(
+def test_a_create_registers_sends_one_response_and_logs_its_decisions(
     asset: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     with deployed(asset, tmp_path, environment) as function:
@@ -114,7 +114,7 @@ def test_a_create_registers_and_is_answered_once_and_its_log_tells(
         finished = function.runtime.finish()
         assert (finished.failed, finished.body) == (False, None)
         assert function.alice.registration.email == "alice@example.com"
-        assert function.cloudformation.answer["Status"] == "SUCCESS"
+        assert function.cloudformation.response["Status"] == "SUCCESS"
         assert SECRET not in function.runtime.output
         assert function.cloudformation.url not in function.runtime.output
         lines = [
@@ -122,9 +122,9 @@ def test_a_create_registers_and_is_answered_once_and_its_log_tells(
             for line in function.runtime.output.splitlines()
             if '"action"' in line or environment.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
         ]
-    told = [line for line in lines if "action" in line]
-    assert [line["action"] for line in told] == ["register", "done"]
-    for line in told:
+    decisions = [line for line in lines if "action" in line]
+    assert [line["action"] for line in decisions] == ["register", "done"]
+    for line in decisions:
         assert (
             line.items()
             >= {
@@ -141,14 +141,14 @@ def test_a_create_registers_and_is_answered_once_and_its_log_tells(
         assert line["why"]
 
 
-def test_a_function_writes_nothing_but_its_own_lines(asset: Path, tmp_path: Path) -> None:
+def test_a_function_logs_its_decisions_alone(asset: Path, tmp_path: Path) -> None:
     with deployed(asset, tmp_path) as function:
         function.runtime.invoke(function.request())
         function.runtime.finish()
         assert [line["action"] for line in function.lines] == ["register", "done"]
 
 
-def test_a_failure_is_one_line_of_the_log_and_the_answers_reason(
+def test_a_failure_is_one_log_line_and_the_reason_of_the_response(
     asset: Path, tmp_path: Path
 ) -> None:
     with deployed(asset, tmp_path) as function:
@@ -158,12 +158,12 @@ def test_a_failure_is_one_line_of_the_log_and_the_answers_reason(
         assert not function.runtime.finish().failed
         (line,) = function.lines
     assert (line["level"], line["action"]) == ("ERROR", "fail")
-    assert function.cloudformation.answer["Reason"] == (
+    assert function.cloudformation.response["Reason"] == (
         f"{line['why']} [log group provider-logs, log stream 2026/11/22/[$LATEST]0a1b]"
     )
 
 
-def test_a_time_out_is_answered_before_it_and_only_once(asset: Path, tmp_path: Path) -> None:
+def test_a_timeout_sends_one_response_before_it(asset: Path, tmp_path: Path) -> None:
     with deployed(asset, tmp_path) as function:
         function.workmail.faults.add("DescribeUser", Stall(7.5))
         request = function.request("Update", PhysicalResourceId=f"{ORGANIZATION_ID}/own")
@@ -171,48 +171,52 @@ def test_a_time_out_is_answered_before_it_and_only_once(asset: Path, tmp_path: P
         function.runtime.invoke(request, seconds=6)
         while time.time() < deadline and not function.cloudformation.bodies:
             time.sleep(0.01)
-        answer = function.cloudformation.answer
+        answer = function.cloudformation.response
         assert answer["Status"] == "FAILED"
         assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/own"
-        assert answer["Reason"].startswith("the function's time ran out")
-        # Lambda would have ended the process; here the work goes on, and is not answered again.
+        assert answer["Reason"].startswith("the function ran out of time")
+        # Lambda would have ended the process; here it continues, without a second response.
         function.runtime.finish()
-        assert function.cloudformation.answers == [answer]
-        # A process that lived on has the next request done as any other.
+        assert function.cloudformation.responses == [answer]
+        # The same process handles the next request.
         function.runtime.invoke(function.request())
         function.runtime.finish()
-        assert function.cloudformation.answers[1]["Status"] == "SUCCESS"
+        assert function.cloudformation.responses[1]["Status"] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
-    "module", ["crhelper/__init__.py", "workmail_provider/rules/registration.py"], ids=["crhelper", "ours"]
+    "module",
+    ["crhelper/__init__.py", "workmail_provider/rules/registration.py"],
+    ids=["crhelper", "provider"],
 )
-def test_half_an_asset_answers_every_request(asset: Path, tmp_path: Path, module: str) -> None:
-    half = tmp_path / "half"
-    shutil.copytree(asset, half)
-    (half / module).write_text("raise ImportError('half an asset')")
-    with deployed(half, tmp_path) as function:
+def test_an_incomplete_asset_sends_a_response_to_every_request(
+    asset: Path, tmp_path: Path, module: str
+) -> None:
+    incomplete = tmp_path / "incomplete"
+    shutil.copytree(asset, incomplete)
+    (incomplete / module).write_text("raise ImportError('missing code')")
+    with deployed(incomplete, tmp_path) as function:
         for request_type in ("Update", "Delete"):
             function.runtime.invoke(function.request(request_type, PhysicalResourceId="own"))
             assert not function.runtime.finish().failed
-        first, second = function.cloudformation.answers
+        first, second = function.cloudformation.responses
         assert first == second
         assert (first["Status"], first["PhysicalResourceId"]) == ("FAILED", "own")
         assert first["Reason"].startswith(
-            "the function could not start, deploy it again: ImportError: half an asset [log group"
+            "the function could not start, deploy it again: ImportError: missing code [log group"
         )
         assert [line["why"] for line in function.lines] == [first["Reason"].split(" [")[0]] * 2
         assert module in function.lines[0]["traceback"]
         assert len(function.workmail.calls) == 0
 
 
-def test_a_warm_process_does_well_after_it_failed(asset: Path, tmp_path: Path) -> None:
+def test_a_warm_process_succeeds_after_a_failure(asset: Path, tmp_path: Path) -> None:
     with deployed(asset, tmp_path) as function:
         function.runtime.invoke(function.request(ResourceProperties={}))
         function.runtime.invoke({"not": "of CloudFormation"}, seconds=2)
         function.runtime.invoke(function.request())
         assert [function.runtime.finish().failed for _ in range(3)] == [False] * 3
-        failed, succeeded = function.cloudformation.answers
+        failed, succeeded = function.cloudformation.responses
     assert (failed["Status"], failed["PhysicalResourceId"]) == ("FAILED", "never-created")
     assert failed["Reason"].startswith("OrganizationId is None")
     assert succeeded["Status"] == "SUCCESS"
@@ -220,7 +224,7 @@ def test_a_warm_process_does_well_after_it_failed(asset: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("environment", [{}, {"AWS_LAMBDA_LOG_FORMAT": "JSON", **DEBUG}])
-def test_the_loggers_that_lambda_set_up_are_left_as_they_are(
+def test_the_loggers_of_lambda_do_not_change(
     asset: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     probed = tmp_path / "probed"
@@ -229,6 +233,6 @@ def test_the_loggers_that_lambda_set_up_are_left_as_they_are(
     with deployed(probed, tmp_path, environment, "probe.handler") as function:
         function.runtime.invoke(function.request())
         before, imported, afterwards = function.runtime.finish().body
-    assert function.cloudformation.answer["Status"] == "SUCCESS"
+    assert function.cloudformation.response["Status"] == "SUCCESS"
     assert len(before[1]) == 1, "Lambda has given the root logger a handler"
     assert before == imported == afterwards

@@ -1,4 +1,4 @@
-"""What the tests of the model share: how much is tried, and what becomes of the log."""
+"""What the tests of the model share: how much is tried, and what happens to the log."""
 
 from __future__ import annotations
 
@@ -24,35 +24,26 @@ settings.register_profile(
 settings.register_profile(
     "model-long", _UNTIMED, derandomize=False, max_examples=20_000, stateful_step_count=80
 )
-# Hundreds of thousands of lines that nobody reads, kept by pytest until a test ends.
-_FUNCTION = logging.getLogger("workmail_provider")
-_CRHELPER = logging.getLogger("crhelper.resource_helper")
-
-
-class _Ear(logging.Filter):
-    """Lets nothing through, and keeps what must not be said."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard = 0
-        self.secrets: list[str] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        self.heard += 1
-        line = record.getMessage()
-        if SECRET in line or PASSWORD in line:
-            self.secrets.append(line)
-        return False
 
 
 @pytest.fixture(autouse=True)
-def silence() -> Iterator[None]:
-    """Nothing of what the function logs, and neither response URL nor password in it."""
-    ear = _Ear()
-    _FUNCTION.addFilter(ear)
-    _CRHELPER.disabled = True
+def log_without_secrets() -> Iterator[None]:
+    """Drops hundreds of thousands of lines; the response URL and passwords are in none of them."""
+    lines, with_secrets = 0, []
+
+    def drop(record: logging.LogRecord) -> bool:
+        nonlocal lines
+        lines += 1
+        line = record.getMessage()
+        if SECRET in line or PASSWORD in line:
+            with_secrets.append(line)
+        return False
+
+    function, crhelper = map(logging.getLogger, ("workmail_provider", "crhelper.resource_helper"))
+    function.addFilter(drop)
+    crhelper.disabled = True
     yield
-    _FUNCTION.removeFilter(ear)
-    _CRHELPER.disabled = False
-    assert ear.heard
-    assert not ear.secrets
+    function.removeFilter(drop)
+    crhelper.disabled = False
+    assert lines
+    assert not with_secrets

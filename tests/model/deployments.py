@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from local_aws.workmail import (
     Behaviour,
     Drop,
+    Entity,
     ExportOrder,
     Failure,
     Mailbox,
@@ -22,55 +23,56 @@ from local_aws.workmail import (
     WorkMailError,
 )
 from tests.model.cloudformation import (
-    SERVICE_TIMEOUT,
-    Response,
-    Declared,
-    Engine,
+    CloudFormation,
     Event,
-    Export,
     Operation,
     Plan,
-    Rules,
+    Response,
     Stack,
-    Template,
+    StackTemplate,
 )
-from tests.model.function import Delivery, Function, Mishap, Run, Time, Trouble
-from tests.model.invariants import Books
+from tests.model.function import CallFault, Delivery, Function, Run, RunFaults, Time
+from tests.model.registration_oracle import RegistrationOracle
+from tests.model.templates import SERVICE_TIMEOUT, Declared, Export
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 T = TypeVar("T")
 
 NAMES = ("alice", "bob", "team", "room")
+# The kinds of the entities that are not users.
+KINDS = {"team": "GROUP", "sales": "GROUP", "room": "RESOURCE", "blue-room": "RESOURCE"}
 LOGICAL_IDS = tuple("ABCDEF")
-# Lambda keeps an event so long, CloudFormation waits so long: what comes later than both is not.
+# Where a stack declares: itself, and two nested stacks.
+OWN, INNER, SECOND = "", "Inner", "Second"
+# Lambda keeps an event so long, and CloudFormation waits so long: nothing arrives after both.
 _LATEST = 2 * SERVICE_TIMEOUT
 _REMEMBERED = 6
-# How long a delivery may take that is not called late: of the function's own call, of a request.
+# How long the delivery of a continuation may last that does not count as late.
 _SOON = 60.0
-_SOON_FOR_A_REQUEST = SERVICE_TIMEOUT
-
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 ARCHIVE = "mail-archive"
 ELSEWHERE = "elsewhere"
-# What declarations of SNAPSHOT there are; half of all registrations have none.
+# Half of all registrations declare none.
 EXPORTS = (Export(ARCHIVE, 24 * HOUR), None, Export(ARCHIVE, HOUR), None, Export(ELSEWHERE, HOUR))
-
-SMALL = st.integers(0, 3)
+_GONE = (None, "DELETE_COMPLETE", "ROLLBACK_COMPLETE")
+_STUCK = ("ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of a template; the numbers choose among what is there."""
+    """One change of a template; the numbers choose among what exists."""
 
     kind: str
     which: int
     what: int
+    # The stack itself, or which one of those nested in it.
+    where: int = 0
 
 
 @dataclass(frozen=True)
-class ByHand:
-    """What somebody does in WorkMail's console."""
+class ManualChange:
+    """What an administrator does in WorkMail's console."""
 
     name: str
     action: str
@@ -79,90 +81,100 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Interruption:
-    """What happens in the middle of a run: a hand, a duplicate, a cancellation, another stack."""
+    """What happens in the middle of a run; `change` is made if it is a manual change."""
 
     kind: str
-    hand: ByHand
+    change: ManualChange
 
 
-REGISTRATION_EDITS = ("add", "rename", "remove", "twice")
-ENTITY_EDITS = ("move", "move", "move", "swap", "rewrite")
-PROPERTY_EDITS = ("address", "retain", "adopt", "snapshot", "snapshot")
+SMALL = st.integers(0, 3)
 EDITS = st.builds(
-    Edit, st.sampled_from(REGISTRATION_EDITS + ENTITY_EDITS + PROPERTY_EDITS), SMALL, SMALL
+    Edit,
+    st.sampled_from(
+        ["add", "rename", "remove", "twice", *["move"] * 3, "swap", "rewrite"]
+        + ["address", "retain", "adopt"]
+        + ["snapshot"] * 2
+        + ["nest", "share"]
+    ),
+    SMALL,
+    SMALL,
+    st.sampled_from([0, 0, 0, 1, 2]),
 )
-EXPORTING_HANDS = ("export", "export", "export elsewhere", "cancel export")
-HANDS = st.builds(
-    ByHand,
+MOVES = st.builds(Edit, st.just("move"), SMALL, SMALL)
+EXPORT_CHANGES = ("export", "export", "export elsewhere", "cancel export")
+CHANGES = st.builds(
+    ManualChange,
     st.sampled_from(NAMES),
     st.sampled_from(
-        ["enable", "enable", "disable", "address", "delete", "create", *EXPORTING_HANDS]
+        ["enable", "enable", "disable", "address", "delete", "create", *EXPORT_CHANGES]
     ),
     SMALL,
 )
 INTERRUPTIONS = st.builds(
     Interruption,
-    st.sampled_from(["cancel"] * 5 + ["duplicate fails"] * 3 + ["hand", "duplicate", "other"]),
-    HANDS,
+    st.sampled_from(["cancel"] * 5 + ["duplicate fails"] * 3 + ["change", "duplicate", "other"]),
+    CHANGES,
 )
-# How long a job takes that starts now: within an invocation, some of them, the hour, some hours.
+# The duration of a new export job: within an invocation, some of them, the hour, some hours.
 JOB_SECONDS = st.sampled_from(
     [0.2, 5.0, *[MINUTE, 5 * MINUTE] * 2, 20 * MINUTE, 40 * MINUTE, 70 * MINUTE, 5 * HOUR]
 )
 PLANS = st.builds(
     Plan,
-    sibling_fails_at=st.sampled_from([None, None, None, 0, 1, 2, 3]),
-    root_fails=st.booleans(),
-    root_too=st.booleans(),
-    alone=st.booleans(),
+    fails_at=st.sampled_from([None, None, None, 0, 1, 2, 3]),
     backwards=st.booleans(),
     together=st.booleans(),
+    no_rollback=st.sampled_from([False, False, True]),
 )
-_FAULTS = st.sampled_from(
-    [
-        Failure("ThrottlingException"),
-        Failure("TooManyRequestsException", 429),
-        Failure("InternalFailure", 500),
-        Failure("InternalFailure", 500, after_work=True),
-        Failure("ServiceUnavailable", 503, after_work=True),
-        Failure("AccessDeniedException"),
-        Drop(),
-        Drop(after_work=True),
-    ]
+CALL_FAULTS = st.builds(
+    CallFault,
+    st.sampled_from(
+        [
+            Failure("ThrottlingException"),
+            Failure("TooManyRequestsException", 429),
+            Failure("InternalFailure", 500),
+            Failure("InternalFailure", 500, after_work=True),
+            Failure("ServiceUnavailable", 503, after_work=True),
+            Failure("AccessDeniedException"),
+            Drop(),
+            Drop(after_work=True),
+        ]
+    ),
+    operation=st.sampled_from(
+        [None, "RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress"] * 2
+        + ["ListMailboxExportJobs", "StartMailboxExportJob", "DescribeMailboxExportJob"]
+        + ["InvokeFunction"]
+    ),
+    times=st.sampled_from([1, 2, 3, None, None]),
 )
-_OPERATIONS = st.sampled_from(
-    [None, "RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress"] * 2
-    + ["ListMailboxExportJobs", "StartMailboxExportJob", "DescribeMailboxExportJob"]
-    + ["InvokeFunction"]
-)
-TROUBLES = st.builds(
-    Trouble, _FAULTS, operation=_OPERATIONS, times=st.sampled_from([1, 2, 3, None, None])
-)
-TROUBLED = st.builds(
-    Mishap,
-    troubles=st.lists(TROUBLES, min_size=1, max_size=2).map(tuple),
+FAULTS = st.builds(
+    RunFaults,
+    calls=st.lists(CALL_FAULTS, min_size=1, max_size=2).map(tuple),
     stack_error=st.sampled_from([None, None, None, "AccessDenied", "ValidationError"]),
 )
-ENDING = st.builds(
-    Mishap,
-    troubles=st.lists(TROUBLES, max_size=1).map(tuple),
+CRASHES = st.builds(
+    RunFaults,
+    calls=st.lists(CALL_FAULTS, max_size=1).map(tuple),
     ends_at=SMALL,
     ends_in_error=st.booleans(),
 )
 BEHAVIOURS = st.builds(
     Behaviour,
-    register_enabled_same_address_fails=st.booleans(),
-    register_enabled_other_address_fails=st.booleans(),
-    deregister_disabled_fails=st.booleans(),
-    deleted_entity_vanishes=st.booleans(),
-    email_remains=st.booleans(),
-    enabled_date_remains=st.booleans(),
-    address_stays_reserved=st.booleans(),
-    disabled_mailbox_can_be_exported=st.booleans(),
+    **dict.fromkeys(
+        (
+            "register_enabled_same_address_fails",
+            "register_enabled_other_address_fails",
+            "deregister_disabled_fails",
+            "deleted_entity_vanishes",
+            "email_remains",
+            "enabled_date_remains",
+            "address_stays_reserved",
+            "disabled_mailbox_can_be_exported",
+            "disabled_can_be_associated",
+        ),
+        st.booleans(),
+    ),
     failed_export_can_be_repeated=st.sampled_from([True, True, False]),
-    cancel_ended_export_fails=st.booleans(),
-    old_export_job_vanishes=st.booleans(),
-    disabled_can_be_associated=st.booleans(),
     repeated_alias_error=st.sampled_from([None, "EmailAddressInUseException"]),
     visible_after=st.sampled_from([0.0, 30.0]),
     settle_delay=st.sampled_from([0.0] * 5 + [5.0] + [40.0] * 3 + [400.0]),
@@ -170,21 +182,23 @@ BEHAVIOURS = st.builds(
 
 
 class Deployments(RuleBasedStateMachine):
-    """Two stacks, of which one may be nested, and four entities.
+    """Two stacks, of which one may declare most in nested stacks, and four entities.
 
-    A step is one rule; most of them deliver one event to the function. What a person does by hand
-    waits for no event, and what Lambda delivers late or twice waits for no operation. What the
-    function calls itself with comes before anything else of its request; when that is lost, or was
-    with the process that died, CloudFormation waits in vain.
+    A step is one rule; most of them deliver one event to the function. Manual changes wait for no
+    event, and what Lambda delivers late or twice waits for no operation. What the function invokes
+    itself with comes before anything else of its request; when that is lost, or was with the
+    process that died, CloudFormation waits in vain.
     """
 
-    books_of_a_kind: ClassVar[type[Books]] = Books
+    exports: ClassVar[tuple[Export | None, ...]] = EXPORTS
+    oracle_type: ClassVar[type[RegistrationOracle]] = RegistrationOracle
     steps: ClassVar[int] = 0
     seen: ClassVar[Counter[str]] = Counter()
 
     @initialize(
-        engine=st.sampled_from(Engine),
         rollback_moves_time=st.booleans(),
+        retry_deletes_failed=st.booleans(),
+        announces=st.sampled_from([True, True, True, False]),
         hides_enabled_date=st.sampled_from([False, False, False, True]),
         is_nested=st.sampled_from([True, True, False]),
         behaviour=BEHAVIOURS,
@@ -195,8 +209,9 @@ class Deployments(RuleBasedStateMachine):
     )
     def begin(
         self,
-        engine: Engine,
         rollback_moves_time: bool,
+        retry_deletes_failed: bool,
+        announces: bool,
         hides_enabled_date: bool,
         is_nested: bool,
         behaviour: Behaviour,
@@ -212,117 +227,193 @@ class Deployments(RuleBasedStateMachine):
         )
         self.organization.new_id = self.new_id
         self.workmail.exports.duration = job_seconds
-        self.made = 0
-        self.ordered = 0
+        # Entities and export jobs so far: their ids are the same in each run.
+        self.numbered = 0
+        self.account = CloudFormation(self.time.read, rollback_moves_time, retry_deletes_failed)
+        self.oracle = self.oracle_type(
+            self.organization,
+            self.workmail.exports,
+            self.account,
+            self.time,
+            behaviour=behaviour,
+            hides_enabled_date=hides_enabled_date,
+        )
         for name in NAMES:
             self.make_entity(name)
         for name in sorted(enabled):
-            self.do_by_hand(ByHand(name, "enable", 0))
-        self.time.pass_by(86400)
-        self.rules_of_game = Rules(engine, rollback_moves_time)
-        self.books = self.books_of_a_kind(
-            self.organization,
-            self.workmail.exports,
-            self.time,
-            behaviour=behaviour,
-            rollback_moves_time=rollback_moves_time,
-            hides_enabled_date=hides_enabled_date,
-        )
-        root = Stack("Root", 0, status="CREATE_COMPLETE", creation_time=self.time.now - 3600)
-        self.stacks = {root.stack_id: root}
-        self.current = {
-            "Mail": self.make_stack("Mail", root if is_nested else None),
-            "Other": self.make_stack("Other", None),
+            self.change_by_hand(ManualChange(name, "enable", 0))
+        self.time.advance(86400)
+        self.homes = {
+            "Mail": (INNER, SECOND, OWN) if is_nested else (OWN, INNER),
+            "Other": (OWN,),
         }
+        # The library of the first deployment may have no announcements yet.
+        self.announces = announces
+        self.current = {name: self.account.new_stack(name) for name in ("Mail", "Other")}
         self.delivered: list[Delivery] = []
-        # What the function called itself with, and did not get yet.
+        # What the function has invoked itself with, and has not received yet.
         self.waiting: list[Delivery] = []
-        # Requests that a process has had and did not die over.
-        self.taken: set[Event] = set()
-        # Requests that need not be answered in time: lost, late, troubled, or with a process dead.
+        # Requests that a process has received and did not die over.
+        self.received: set[Event] = set()
+        # Requests that need no response in time: lost, late, with faults, or with a process dead.
         self.excused: set[Event] = set()
         self.function = Function(
             self.time,
             self.workmail,
-            self.stacks,
+            self.account,
             hides_enabled_date=hides_enabled_date,
-            before_call=self.books.before_call,
-            after_call=self.books.after_call,
+            before_call=self.oracle.before_call,
+            after_call=self.oracle.after_call,
             after_sleep=self.expire,
         )
-        self.deploy_in_peace(first, self.at_first(edits))
+        self.deploy_undisturbed(first, self.at_first(edits))
+        self.announces = True
 
     def at_first(self, edits: list[Edit]) -> list[Edit]:
         """What the first stack is made of."""
         return edits
 
-    # What people do.
+    # Deployments.
 
     @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3), plan=PLANS)
-    def deploy(self, which: int, edits: list[Edit], plan: Plan) -> None:
-        """Creates or updates a stack."""
+    @rule(
+        which=SMALL,
+        edits=st.lists(EDITS, min_size=1, max_size=3),
+        plan=PLANS,
+        alone=st.booleans(),
+    )
+    def deploy(self, which: int, edits: list[Edit], plan: Plan, alone: bool = False) -> None:
+        """Creates or updates a stack; `alone` updates its nested stack by itself."""
         self.step()
-        stack = choose(self.deployable, which)
-        if stack.status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
+        stack = self.renewed(choose(self.deployable, which))
+        templates = self.templates(stack)
+        for edit in edits:
+            self.edit_stack(templates, edit)
+        inner = stack.nested.get(INNER)
+        if alone and inner and templates[INNER] and not stack.unfinished:
+            alone_plan = replace(plan, no_rollback=False)
+            self.operate(inner, "update", StackTemplate(templates[INNER]), alone_plan)
+        else:
+            self.update(stack, templates, plan)
+
+    def update(self, stack: Stack, templates: dict[str, dict[str, Declared]], plan: Plan) -> None:
+        if not any(templates.values()):
+            self.edit(next(iter(templates.values())), Edit("add", 0, 0))
+        nested = {name: template for name, template in templates.items() if name and template}
+        if stack.unfinished:
+            plan = replace(plan, no_rollback=True)
+        kind = "update" if stack.status else "create"
+        self.operate(stack, kind, StackTemplate(templates[OWN], nested), plan)
+
+    def templates(self, stack: Stack) -> dict[str, dict[str, Declared]]:
+        """What the stack declares, by where, in the order that `where` chooses from."""
+        return {
+            home: (stack.nested[home].template if home in stack.nested else {})
+            if home
+            else stack.template
+            for home in self.homes[stack.name]
+        }
+
+    def renewed(self, stack: Stack) -> Stack:
+        """The stack, or one that can be created in place of one that was deleted."""
+        if stack.status not in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
+            return stack
+        if stack.status != "DELETE_COMPLETE":
             stack.status = "DELETE_COMPLETE"
-            stack = self.current[stack.name] = self.make_stack(stack.name, stack.root)
-        self.operate(stack, *self.planned(stack, edits), plan)
+        new = self.current[stack.name] = self.account.new_stack(stack.name)
+        return new
+
+    @precondition(lambda self: len(self.deployable) == len(self.current))
+    @rule(
+        which=SMALL,
+        edit=st.builds(Edit, st.sampled_from(["nest", "nest", "share"]), SMALL, SMALL, SMALL),
+        plan=PLANS,
+        source_first=st.booleans(),
+        at_once=st.booleans(),
+    )
+    def move_between_stacks(
+        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool
+    ) -> None:
+        """Moves or copies declarations to the other stack, in either order of deployment."""
+        self.step()
+        stacks = [self.renewed(stack) for stack in self.current.values()]
+        source, target = stacks if which % 2 else stacks[::-1]
+        templates = {source: self.templates(source), target: self.templates(target)}
+        self.nest(
+            choose(list(templates[source].values()), edit.where),
+            choose(list(templates[target].values()), edit.what),
+            edit,
+        )
+        for stack in (source, target) if source_first else (target, source):
+            self.update(stack, templates[stack], plan)
+            if not at_once:
+                self.finish()
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
-    def deploy_in_peace(self, which: int, edits: list[Edit]) -> None:
+    def deploy_undisturbed(self, which: int, edits: list[Edit]) -> None:
         """The same from beginning to end, with nothing in between."""
         self.deploy(which, edits, Plan())
         self.finish()
 
-    @precondition(lambda self: self.deletable)
-    @rule(which=SMALL, plan=PLANS)
-    def destroy(self, which: int, plan: Plan) -> None:
-        """Deletes a stack; a rollback that failed is given up with it."""
-        self.step()
-        self.operate(choose(self.deletable, which), "delete", {}, plan)
-
     @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edit=st.builds(Edit, st.just("move"), SMALL, SMALL))
-    def move_without_an_answer(self, which: int, edit: Edit) -> None:
-        """WorkMail enables who is declared now, and does not say so, however often it is asked."""
+    @rule(which=SMALL, edit=MOVES)
+    def move_without_a_response(self, which: int, edit: Edit) -> None:
+        """WorkMail enables the declared entity and never responds."""
         self.deploy(which, [edit], Plan())
-        stack = choose(list(self.current.values()), which)
-        silence = Trouble(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
-        if stack.pending:
-            self.go_on(stack.pending, Mishap(troubles=(silence,)))
+        no_response = CallFault(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
+        if self.pending:
+            self.proceed(choose(self.pending, which), RunFaults((no_response,)))
+
+    @precondition(lambda self: self.deletable)
+    @rule(which=SMALL, plan=PLANS, only_nested=st.booleans())
+    def destroy(self, which: int, plan: Plan, only_nested: bool) -> None:
+        """Deletes a stack, also one with a failed rollback, or removes its nested stack."""
+        self.step()
+        stack = choose(self.deletable, which)
+        is_update = only_nested and stack.nested and stack in self.deployable
+        self.operate(stack, "update" if is_update else "delete", StackTemplate({}), plan)
 
     @precondition(lambda self: self.deletable)
     @rule(which=SMALL)
-    def destroy_in_peace(self, which: int) -> None:
-        self.destroy(which, Plan())
+    def destroy_undisturbed(self, which: int) -> None:
+        self.destroy(which, Plan(), only_nested=False)
         self.finish()
 
     @precondition(lambda self: self.paused)
-    @rule(which=SMALL)
-    def continue_rollback(self, which: int) -> None:
+    @rule(which=SMALL, skips=st.booleans())
+    def continue_rollback(self, which: int, skips: bool) -> None:
         self.step()
-        stack = choose(self.paused, which)
-        assert stack.operation
-        stack.operation.resume()
+        self.oracle.seen["skipped"] += skips
+        operation = choose(self.paused, which)
+        operation.resume(skips=skips)
+        self.check_at_rest(operation)
 
-    @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), hand=HANDS)
-    def drift(self, seconds: float, hand: ByHand) -> None:
+    @precondition(lambda self: self.unfinished)
+    @rule(which=SMALL, plan=PLANS)
+    def roll_back(self, which: int, plan: Plan) -> None:
+        """Rolls back operations that failed without a rollback."""
         self.step()
-        self.time.pass_by(seconds)
-        self.expire()
-        self.do_by_hand(hand)
+        self.oracle.seen["rolled back later"] += 1
+        self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
+
+    # What happens to WorkMail.
+
+    @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), change=CHANGES)
+    def drift(self, seconds: float, change: ManualChange) -> None:
+        self.step()
+        self.pass_time(seconds)
+        self.change_by_hand(change)
 
     @rule(
-        hand=st.builds(ByHand, st.sampled_from(NAMES), st.sampled_from(EXPORTING_HANDS), SMALL),
+        name=st.sampled_from(NAMES),
+        action=st.sampled_from(EXPORT_CHANGES),
         hours=st.sampled_from([3, 1, 20, 25]),
     )
-    def export_and_let_hours_pass(self, hand: ByHand, hours: int) -> None:
+    def export_and_pass_hours(self, name: str, action: str, hours: int) -> None:
         self.step()
-        self.do_by_hand(hand)
-        self.time.pass_by(hours * HOUR)
-        self.expire()
+        self.change_by_hand(ManualChange(name, action, 0))
+        self.pass_time(hours * HOUR)
 
     @rule(
         seconds=JOB_SECONDS,
@@ -330,7 +421,7 @@ class Deployments(RuleBasedStateMachine):
         fails=st.sampled_from([False, False, True]),
     )
     def change_exports(self, seconds: float, others: int, fails: bool) -> None:
-        """Jobs that start from now on take so long, others run beside them, the next one fails."""
+        """New jobs last so long, others run beside them, the next one fails."""
         self.step()
         for _ in range(others):
             self.export_another_mailbox()
@@ -346,7 +437,7 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         for _ in range(times):
             if self.pending:
-                self.go_on(choose(self.pending, which))
+                self.proceed(choose(self.pending, which))
 
     @precondition(lambda self: self.pending)
     @rule(which=SMALL)
@@ -355,56 +446,55 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         delivery = self.next_delivery(choose(self.pending, which))
         if delivery:
-            self.run(delivery, Mishap())
-            self.run(delivery, Mishap())
+            self.run(delivery)
+            self.run(delivery)
 
     @precondition(lambda self: self.waiting)
     @rule(which=SMALL, ends_at=st.sampled_from([0, 1, None]))
-    def break_off(self, which: int, ends_at: int | None) -> None:
-        """What the function called itself with is lost, or dies at one of its calls."""
+    def lose_continuation(self, which: int, ends_at: int | None) -> None:
+        """What the function invoked itself with is lost, or dies at one of its calls."""
         self.step()
         delivery = choose(self.waiting, which)
         self.excused.add(delivery.event)
         if ends_at is None:
-            self.books.seen["lost between"] += 1
+            self.oracle.seen["continuation lost"] += 1
             self.waiting = [other for other in self.waiting if other is not delivery]
         else:
-            self.run(delivery, Mishap(ends_at=ends_at))
+            self.run(delivery, RunFaults(ends_at=ends_at))
 
     @precondition(lambda self: self.waiting)
     @rule(which=SMALL, seconds=st.sampled_from([5.0, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR]))
-    def deliver_late(self, which: int, seconds: float) -> None:
-        """What the function called itself with, also when nobody waits for it any more."""
+    def deliver_continuation_late(self, which: int, seconds: float) -> None:
+        """Also when CloudFormation no longer waits for it."""
         self.step()
         delivery = choose(self.waiting, which)
-        self.time.pass_by(seconds)
-        self.run(delivery, Mishap())
+        self.time.advance(seconds)
+        self.run(delivery)
 
     @precondition(lambda self: self.pending)
     @rule(
         which=SMALL,
-        mishap=TROUBLED,
+        faults=FAULTS,
         times=st.sampled_from([1, 1, 3]),
-        hand=st.one_of(st.none(), st.none(), HANDS),
+        change=st.one_of(st.none(), st.none(), CHANGES),
     )
-    def deliver_with_trouble(
-        self, which: int, mishap: Mishap, times: int, hand: ByHand | None
+    def deliver_with_faults(
+        self, which: int, faults: RunFaults, times: int, change: ManualChange | None
     ) -> None:
-        """Somebody may have meddled with the entity a moment before, so that it does not show."""
+        """The entity may have been changed a moment before, so that it does not show."""
         self.step()
         event = choose(self.pending, which)
-        if hand:
-            self.do_by_hand(replace(hand, name=event.declared.name))
-        stack = event.stack
+        if change:
+            self.change_by_hand(replace(change, name=event.declared.name))
         for _ in range(times):
-            if stack.pending:
-                self.go_on(stack.pending, mishap)
+            if event.operation.pending:
+                self.proceed(event.operation.pending, faults)
 
     @precondition(lambda self: self.pending)
-    @rule(which=SMALL, mishap=ENDING)
-    def deliver_and_crash(self, which: int, mishap: Mishap) -> None:
+    @rule(which=SMALL, faults=CRASHES)
+    def deliver_and_crash(self, which: int, faults: RunFaults) -> None:
         self.step()
-        self.go_on(choose(self.pending, which), mishap)
+        self.proceed(choose(self.pending, which), faults)
 
     @precondition(lambda self: self.pending)
     @rule(
@@ -414,7 +504,7 @@ class Deployments(RuleBasedStateMachine):
     )
     def deliver_interrupted(self, which: int, at: int, interruption: Interruption) -> None:
         self.step()
-        self.go_on(choose(self.pending, which), Mishap(interrupted_at=at), interruption)
+        self.proceed(choose(self.pending, which), RunFaults(interrupted_at=at), interruption)
 
     @precondition(lambda self: self.repeatable)
     @rule(which=st.integers(0, _REMEMBERED - 1))
@@ -422,267 +512,287 @@ class Deployments(RuleBasedStateMachine):
         """A duplicate, or a late one."""
         self.step()
         delivery = choose(self.repeatable, which)
-        if not delivery.event.is_waited_for:
-            self.books.seen["delivered again"] += 1
-        self.run(delivery, Mishap())
+        self.oracle.seen["delivered again"] += not delivery.event.is_waited_for
+        self.run(delivery)
 
     @precondition(lambda self: self.pending)
     @rule(which=SMALL)
     def lose(self, which: int) -> None:
-        """An event is not answered in time; it may still be delivered late."""
+        """An event has no response in time; it may still be delivered late."""
         self.step()
         self.give_up(choose(self.pending, which))
 
     def teardown(self) -> None:
         """Everything ends, undisturbed, and then all is as declared."""
-        if not hasattr(self, "current"):
-            return
-        self.finish()
-        type(self).seen.update(self.books.seen)
+        if hasattr(self, "function"):
+            self.finish()
+            type(self).seen.update(self.oracle.seen)
 
-    # How it is done.
-
-    def step(self) -> None:
-        type(self).steps += 1
-        self.time.pass_by(1.0)
+    # Stacks.
 
     @property
     def pending(self) -> list[Event]:
-        return [stack.pending for stack in self.current.values() if stack.pending]
+        operations = dict.fromkeys(stack.operation for stack in self.account.stacks.values())
+        return [one.pending for one in operations if one and one.pending]
 
     @property
-    def paused(self) -> list[Stack]:
-        """The stacks whose rollback failed."""
-        stacks = self.current.values()
-        return [stack for stack in stacks if stack.operation and stack.operation.is_paused]
+    def paused(self) -> list[Operation]:
+        """The failed rollbacks that can be continued."""
+        operations = dict.fromkeys(stack.operation for stack in self.account.stacks.values())
+        return [one for one in operations if one and one.is_paused and one.stack.operation is one]
+
+    @property
+    def resting(self) -> list[Stack]:
+        """The stacks that no operation moves, and those that their root has forgotten."""
+        moving = {
+            one
+            for stack in self.account.stacks.values()
+            if stack.operation and stack.operation.is_in_progress
+            for one in (stack, stack.root)
+        }
+        forgotten = [
+            stack
+            for stack in self.account.stacks.values()
+            if stack.root and stack not in stack.root.nested.values()
+        ]
+        return [stack for stack in (*self.current.values(), *forgotten) if stack not in moving]
 
     @property
     def deletable(self) -> list[Stack]:
-        gone = (None, "DELETE_COMPLETE", "ROLLBACK_COMPLETE")
-        stacks = self.current.values()
-        return [stack for stack in stacks if not stack.is_moving and stack.status not in gone]
+        return [stack for stack in self.resting if stack.status not in _GONE]
 
     @property
     def deployable(self) -> list[Stack]:
-        stuck = ("ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
-        stacks = self.current.values()
-        return [stack for stack in stacks if not stack.is_moving and stack.status not in stuck]
+        return [
+            stack
+            for stack in self.resting
+            if stack in self.current.values()
+            and not any(one.status in _STUCK for one in (stack, *stack.nested.values()))
+        ]
+
+    @property
+    def unfinished(self) -> list[Stack]:
+        return [stack for stack in self.deployable if stack.unfinished]
 
     @property
     def repeatable(self) -> list[Delivery]:
         return [one for one in self.delivered if self.time.now - one.queued_at <= _LATEST]
 
+    def operate(self, stack: Stack, kind: str, template: StackTemplate, plan: Plan) -> None:
+        declared = [template.declared, *template.nested.values()]
+        note(f"{kind} {stack.name}: {[f'{k}: {v}' for one in declared for k, v in one.items()]}")
+        plan = replace(plan, announces=self.announces)
+        operation = Operation(self.account, stack, kind, template, plan)
+        self.time.advance(1.0)
+        self.check_at_rest(operation)
+
+    def check_at_rest(self, operation: Operation) -> None:
+        if operation.is_paused:
+            self.oracle.seen["ended UPDATE_ROLLBACK_FAILED"] += 1
+        if not operation.is_over:
+            return
+        self.oracle.seen["forgotten"] += operation.forgotten
+        for stack in operation.stacks:
+            self.oracle.seen[f"ended {stack.status}"] += 1
+            if stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+                self.oracle.check_at_rest(stack)
+
+    def respond(self, event: Event, response: Response | None) -> None:
+        event.operation.respond(response)
+        self.check_at_rest(event.operation)
+
+    # Deliveries and time.
+
+    def step(self) -> None:
+        type(self).steps += 1
+        self.time.advance(1.0)
+
+    def pass_time(self, seconds: float) -> None:
+        self.time.advance(seconds)
+        self.expire()
+
     def finish(self) -> None:
-        for stack in self.current.values():
-            while stack.pending:
-                self.go_on(stack.pending)
+        while self.pending:
+            self.proceed(self.pending[0])
 
-    def operate(self, stack: Stack, kind: str, template: Template, plan: Plan) -> None:
-        note(f"{kind} {stack.name}: {', '.join(f'{k}: {v}' for k, v in template.items())}")
-        self.stacks[stack.stack_id] = stack
-        Operation(stack, kind, template, plan, self.rules_of_game, self.time.read)
-        self.time.pass_by(1.0)
-        self.check_at_rest(stack)
-
-    def go_on(
+    def proceed(
         self,
         event: Event,
-        mishap: Mishap | None = None,
+        faults: RunFaults | None = None,
         interruption: Interruption | None = None,
     ) -> None:
         """Delivers what is next of a request; if nothing is, CloudFormation waits in vain."""
         delivery = self.next_delivery(event)
         if delivery:
-            self.run(delivery, mishap or Mishap(), interruption)
+            self.run(delivery, faults, interruption)
         else:
             self.give_up(event)
 
     def next_delivery(self, event: Event) -> Delivery | None:
-        """Of two that wait, the first; a request that no process took is delivered once more."""
+        """Of two that wait, the first; a request that no process received is delivered again."""
         for delivery in self.waiting:
             if delivery.event is event:
                 return delivery
-        return None if event in self.taken else Delivery(event, event.message, event.sent_at)
+        return None if event in self.received else Delivery(event, event.message, event.sent_at)
 
     def run(
-        self, delivery: Delivery, mishap: Mishap, interruption: Interruption | None = None
-    ) -> Run:
+        self,
+        delivery: Delivery,
+        faults: RunFaults | None = None,
+        interruption: Interruption | None = None,
+    ) -> None:
         self.expire()
         event = delivery.event
         self.remember(delivery)
         self.waiting = [other for other in self.waiting if other is not delivery]
-        soon = _SOON if delivery.is_continuation else _SOON_FOR_A_REQUEST
-        if self.time.now - delivery.queued_at > soon or not mishap.is_none:
+        soon = _SOON if delivery.is_continuation else SERVICE_TIMEOUT
+        if self.time.now - delivery.queued_at > soon or faults:
             self.excused.add(event)
         if delivery.is_continuation:
-            self.books.seen["continued" if event.is_waited_for else "continued too late"] += 1
+            self.oracle.seen["continued" if event.is_waited_for else "continued too late"] += 1
 
         def interrupt(operation: str) -> None:
             assert interruption
             self.interrupt(delivery, interruption, operation)
 
-        run = self.function.run(delivery, mishap, self.books.found(), interrupt)
+        run = self.function.run(delivery, faults or RunFaults(), self.oracle.found(), interrupt)
         note(f"{event}: {run}")
-        self.books.check(run)
-        self.note_taken(run)
+        self.oracle.check(run)
+        self.record(run)
         if event.is_waited_for and run.bodies:
-            said = run.answer
-            self.answer(event, Response(said["Status"] == "SUCCESS", said["PhysicalResourceId"]))
-        return run
+            physical_id = run.response["PhysicalResourceId"]
+            self.respond(event, Response(run.has_succeeded, physical_id))
 
-    def note_taken(self, run: Run) -> None:
+    def record(self, run: Run) -> None:
         event = run.event
         if not run.was_killed:
-            self.taken.add(event)
+            self.received.add(event)
         elif run.delivery.is_continuation:
-            self.books.seen["killed between"] += 1
-        # However often an answer of Lambda was lost: two are as good as more.
+            self.oracle.seen["continuation killed"] += 1
+        # However often a response of Lambda was lost: two are as good as more.
         for message in run.invoked[:2]:
             self.waiting.append(Delivery(event, message, self.time.now, is_continuation=True))
-
-    def expire(self) -> None:
-        """CloudFormation gives up on requests under SNAPSHOT; on others, when they are lost."""
-        for stack in self.current.values():
-            event = stack.pending
-            while event and event.declared.export and self.time.now >= event.given_up_at:
-                waited = [self.time.now - one.queued_at for one in self.waiting_of(event)]
-                if event in self.taken - self.excused and max(waited, default=0.0) <= _SOON:
-                    raise AssertionError(f"{event} was not answered in time")
-                self.books.seen["given up"] += 1
-                self.answer(event, None)
-                event = stack.pending
-
-    def waiting_of(self, event: Event) -> list[Delivery]:
-        return [delivery for delivery in self.waiting if delivery.event is event]
-
-    def give_up(self, event: Event) -> None:
-        """Nothing answers in time; what Lambda has of the request may still come."""
-        self.excused.add(event)
-        if event not in self.taken:
-            self.remember(Delivery(event, event.message, event.sent_at))
-        self.time.pass_by(max(0.0, event.given_up_at - self.time.now))
-        self.expire()
-        if event.is_waited_for:
-            self.answer(event, None)
-
-    def interrupt(self, delivery: Delivery, interruption: Interruption, operation: str) -> None:
-        event = delivery.event
-        others = [other for other in self.pending if other is not event]
-        if interruption.kind == "hand":
-            self.do_by_hand(interruption.hand)
-        elif interruption.kind == "duplicate":
-            self.run(delivery, Mishap())
-        # Between the last look and the call that follows it, nobody can know.
-        elif interruption.kind == "duplicate fails" and operation != "DeregisterFromWorkMail":
-            self.run(delivery, Mishap(stack_error="ValidationError"))
-        elif interruption.kind == "cancel" and event.operation.can_be_cancelled:
-            self.books.seen["cancelled"] += 1
-            event.operation.cancel()
-            if event.stack.pending:
-                self.go_on(event.stack.pending)
-        elif interruption.kind == "other" and others:
-            self.go_on(others[0])
-
-    def answer(self, event: Event, answer: Response | None) -> None:
-        event.operation.answer(answer)
-        self.check_at_rest(event.stack)
-
-    def check_at_rest(self, stack: Stack) -> None:
-        operation = stack.operation
-        if operation and operation.is_over:
-            self.books.seen[f"ended {stack.status}"] += 1
-            self.books.seen["forgotten"] += operation.forgotten
-            if stack.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
-                self.books.check_at_rest(stack)
 
     def remember(self, delivery: Delivery) -> None:
         known = [(one.event, one.is_continuation, one.queued_at) for one in self.delivered]
         if (delivery.event, delivery.is_continuation, delivery.queued_at) not in known:
             self.delivered = [*self.delivered, delivery][-_REMEMBERED:]
 
-    def make_stack(self, name: str, root: Stack | None) -> Stack:
-        return Stack(name, len(self.stacks), root)
+    def expire(self) -> None:
+        """CloudFormation gives up on requests with exports; on others, when they are lost."""
+        for event in self.pending:
+            if not event.declared.export or self.time.now < event.given_up_at:
+                continue
+            waited = [self.time.now - one.queued_at for one in self.waiting if one.event is event]
+            if event in self.received - self.excused and max(waited, default=0.0) <= _SOON:
+                raise AssertionError(f"{event} had no response in time")
+            self.oracle.seen["given up"] += 1
+            self.respond(event, None)
 
-    # Entities and templates.
+    def give_up(self, event: Event) -> None:
+        """There is no response in time; what Lambda has of the request may still come."""
+        self.excused.add(event)
+        if event not in self.received:
+            self.remember(Delivery(event, event.message, event.sent_at))
+        self.pass_time(max(0.0, event.given_up_at - self.time.now))
+        if event.is_waited_for:
+            self.respond(event, None)
+
+    def interrupt(self, delivery: Delivery, interruption: Interruption, operation: str) -> None:
+        event = delivery.event
+        others = [other for other in self.pending if other is not event]
+        if interruption.kind == "change":
+            self.change_by_hand(interruption.change)
+        elif interruption.kind == "duplicate":
+            self.run(delivery)
+        # What happens between the last look and the call that follows it cannot be known.
+        elif interruption.kind == "duplicate fails" and operation != "DeregisterFromWorkMail":
+            self.run(delivery, RunFaults(stack_error="ValidationError"))
+        elif interruption.kind == "cancel" and event.operation.can_be_cancelled:
+            self.oracle.seen["cancelled"] += 1
+            event.operation.cancel()
+            if event.operation.pending:
+                self.proceed(event.operation.pending)
+        elif interruption.kind == "other" and others:
+            self.proceed(others[0])
+
+    # Entities.
 
     def new_id(self) -> str:
-        """The same in each run."""
-        self.made += 1
-        return f"{self.made:08d}-1234-1234-1234-123456789012"
+        self.numbered += 1
+        return f"{self.numbered:08d}-1234-1234-1234-123456789012"
+
+    def known(self, name: str) -> Entity | None:
+        return next(iter(self.organization.known([name])), None)
 
     def make_entity(self, name: str) -> None:
-        if name == "team":
+        kind = KINDS.get(name)
+        if kind == "GROUP":
             self.organization.add_group(name)
-        elif name == "room":
+        elif kind == "RESOURCE":
             self.organization.add_resource(name)
         else:
             self.organization.add_user(name)
         entity = self.organization.entity(name)
         entity.visible_from = self.time.now + self.workmail.behaviour.visible_after
 
-    def do_by_hand(self, hand: ByHand) -> None:
-        entity = next(iter(self.organization.known([hand.name])), None)
+    def change_by_hand(self, change: ManualChange) -> None:
+        entity, action = self.known(change.name), change.action
+        if action == "create":
+            if entity is None:
+                self.make_entity(change.name)
+            return
         if entity is None:
-            if hand.action == "create":
-                self.make_entity(hand.name)
             return
-        if "export" in hand.action:
-            self.export_by_hand(hand, entity.entity_id)
+        if "export" in action:
+            self.export_by_hand(action, entity.entity_id)
             return
-        operation = {
-            "enable": "RegisterToWorkMail",
-            "address": "UpdatePrimaryEmailAddress",
-        }.get(hand.action, "DeregisterFromWorkMail")
-        parameters = {"OrganizationId": ORGANIZATION_ID, "EntityId": entity.entity_id}
-        if operation != "DeregisterFromWorkMail":
-            parameters["Email"] = addresses(hand.name)[hand.address]
-        if hand.action == "create":
-            return
-        with suppress(WorkMailError):
-            self.workmail.perform(operation, parameters)
-        if hand.action == "delete":
+        email = addresses(change.name)[change.address]
+        if action == "enable":
+            self.call("RegisterToWorkMail", EntityId=entity.entity_id, Email=email)
+        elif action == "address":
+            self.call("UpdatePrimaryEmailAddress", EntityId=entity.entity_id, Email=email)
+        else:
+            self.call("DeregisterFromWorkMail", EntityId=entity.entity_id)
+        if action == "delete":
             entity.delete()
-        if hasattr(self, "books"):
-            self.books.disturb(f"{ORGANIZATION_ID}/{entity.entity_id}")
-            self.books.seen["changed by hand"] += 1
+        self.oracle.changed_elsewhere(f"{ORGANIZATION_ID}/{entity.entity_id}")
 
-    def export_by_hand(self, hand: ByHand, entity_id: str) -> None:
-        """Starts a job, or cancels those of the mailbox."""
-        self.ordered += 1
+    def call(self, operation: str, **parameters: str) -> None:
+        """What WorkMail refuses does not happen."""
         with suppress(WorkMailError):
-            if hand.action == "cancel export":
-                for job in self.workmail.exports.jobs:
-                    if job.entity_id == entity_id:
-                        parameters = {"OrganizationId": ORGANIZATION_ID, "JobId": job.job_id}
-                        self.workmail.perform(
-                            "CancelMailboxExportJob",
-                            {**parameters, "ClientToken": f"cancelled-{self.ordered}"},
-                        )
-                return
-            bucket = ARCHIVE if hand.action == "export" else ELSEWHERE
-            declared = Export(bucket, 0.0).properties
-            self.workmail.perform(
-                "StartMailboxExportJob",
-                {
-                    "ClientToken": f"by-hand-{self.ordered}",
-                    "OrganizationId": ORGANIZATION_ID,
-                    "EntityId": entity_id,
-                    "RoleArn": declared["RoleArn"],
-                    "KmsKeyArn": declared["KmsKeyArn"],
-                    "S3BucketName": bucket,
-                    "S3Prefix": "by-hand",
-                },
-            )
+            self.workmail.perform(operation, {"OrganizationId": ORGANIZATION_ID, **parameters})
+
+    def export_by_hand(self, action: str, entity_id: str) -> None:
+        """Starts a job, or cancels those of the mailbox."""
+        self.numbered += 1
+        token = f"by-hand-{self.numbered}"
+        if action == "cancel export":
+            for job in self.workmail.exports.jobs:
+                if job.entity_id == entity_id:
+                    self.call("CancelMailboxExportJob", JobId=job.job_id, ClientToken=token)
+            return
+        bucket = ARCHIVE if action == "export" else ELSEWHERE
+        declared = Export(bucket, 0.0).properties
+        self.call(
+            "StartMailboxExportJob",
+            ClientToken=token,
+            EntityId=entity_id,
+            RoleArn=declared["RoleArn"],
+            KmsKeyArn=declared["KmsKeyArn"],
+            S3BucketName=bucket,
+            S3Prefix="by-hand",
+        )
 
     def export_another_mailbox(self) -> None:
-        """Of somebody whom no stack knows."""
-        self.ordered += 1
+        """Of an entity that no stack declares."""
+        self.numbered += 1
         declared = Export(ARCHIVE, 0.0).properties
         order = ExportOrder(
             organization_id=ORGANIZATION_ID,
             organization_arn="",
-            entity_id=f"another-{self.ordered}",
-            client_token=f"another-{self.ordered}",
+            entity_id=f"another-{self.numbered}",
+            client_token=f"another-{self.numbered}",
             role_arn=declared["RoleArn"],
             kms_key_arn=declared["KmsKeyArn"],
             s3_bucket_name=ARCHIVE,
@@ -692,63 +802,81 @@ class Deployments(RuleBasedStateMachine):
             mailbox = Mailbox("another", self.time.now)
             self.workmail.exports.start(order, mailbox, self.workmail.behaviour)
 
-    def planned(self, stack: Stack, edits: list[Edit]) -> tuple[str, Template]:
-        template = stack.template
-        for edit in edits:
-            self.edit(template, edit)
-        if not template:
-            self.edit(template, Edit("add", 0, 0))
-        return ("update" if stack.status else "create"), template
+    # Templates.
+
+    def edit_stack(self, templates: dict[str, dict[str, Declared]], edit: Edit) -> None:
+        homes = list(templates.values())
+        if edit.kind in ("nest", "share"):
+            self.nest(choose(homes, edit.where), choose(homes, edit.where + 1), edit)
+        else:
+            self.edit(choose(homes, edit.where), edit)
+
+    def nest(self, source: dict[str, Declared], target: dict[str, Declared], edit: Edit) -> None:
+        """Moves an entity or a registration to another stack, with what refers to it, or copies."""
+        movable = [id for id, one in source.items() if not getattr(one, "of", "")]
+        if source is target or not movable:
+            return
+        logical_id = choose(movable, edit.which)
+        moved = {
+            id: one
+            for id, one in source.items()
+            if id == logical_id or getattr(one, "of", "") == logical_id
+        }
+        if moved.keys() & target.keys():
+            return
+        target |= moved
+        for id in moved if edit.kind == "nest" else ():
+            del source[id]
 
     def edit(self, template: dict[str, Declared], edit: Edit) -> None:
-        taken = {declared.name for declared in template.values()}
-        names = [name for name in NAMES if name not in taken]
+        declared_names = {declared.name for declared in template.values()}
+        names = [name for name in NAMES if name not in declared_names]
         free = [logical_id for logical_id in LOGICAL_IDS if logical_id not in template]
         if edit.kind == "add":
             if names and free:
-                name = names[edit.which % len(names)]
-                export = EXPORTS[edit.what]
-                template[free[0]] = Declared(name, name, addresses(name)[0], export=export)
+                export = choose(self.exports, edit.what)
+                template[free[0]] = registration(choose(names, edit.which), export=export)
             return
         if not template:
             return
-        logical_ids = list(template)
-        logical_id = logical_ids[edit.which % len(logical_ids)]
+        logical_id = choose(list(template), edit.which)
         declared = template[logical_id]
         if edit.kind == "remove":
             del template[logical_id]
         elif edit.kind == "rename" and free:
-            template[free[edit.what % len(free)]] = template.pop(logical_id)
+            template[choose(free, edit.what)] = template.pop(logical_id)
         elif edit.kind == "twice" and free:
             template[free[0]] = replace(declared, entity_id=self.spelled(declared.name, edit.what))
         elif edit.kind == "move" and names:
-            name = names[edit.what % len(names)]
+            name = choose(names, edit.what)
             template[logical_id] = replace(
                 declared, name=name, entity_id=name, email=addresses(name)[0]
             )
         elif edit.kind == "swap":
-            other_id = logical_ids[edit.what % len(logical_ids)]
+            other_id = choose(list(template), edit.what)
             template[logical_id], template[other_id] = template[other_id], declared
         else:
-            template[logical_id] = self.changed(declared, edit)
+            template[logical_id] = replace(declared, **self.changes(declared, edit))
 
-    def changed(self, declared: Declared, edit: Edit) -> Declared:
+    def changes(self, declared: Declared, edit: Edit) -> dict[str, Any]:
         if edit.kind == "address":
-            return replace(declared, email=addresses(declared.name)[edit.what])
+            return {"email": addresses(declared.name)[edit.what]}
         if edit.kind == "rewrite":
-            return replace(declared, entity_id=self.spelled(declared.name, edit.what))
+            return {"entity_id": self.spelled(declared.name, edit.what)}
         if edit.kind == "retain":
-            return replace(declared, retained=not declared.retained)
-        if edit.kind == "snapshot":
-            others = [export for export in EXPORTS if export != declared.export]
-            return replace(declared, export=others[edit.what % len(others)]) if others else declared
+            return {"retained": not declared.retained}
         if edit.kind == "adopt":
-            return replace(declared, adopt_existing=not declared.adopt_existing)
-        return declared
+            return {"adopt_existing": not declared.adopt_existing}
+        others = [export for export in self.exports if export != declared.export]
+        return {"export": choose(others, edit.what)} if edit.kind == "snapshot" and others else {}
 
     def spelled(self, name: str, how: int) -> str:
-        entity = next(iter(self.organization.known([name])), None)
+        entity = self.known(name)
         return [name, name.upper(), entity.entity_id if entity else name, name.title()][how]
+
+
+def registration(name: str, **declared: Any) -> Declared:
+    return Declared(name, name, addresses(name)[0], **declared)
 
 
 def choose(things: Sequence[T], which: int) -> T:
@@ -756,7 +884,7 @@ def choose(things: Sequence[T], which: int) -> T:
 
 
 def addresses(name: str) -> tuple[str, str, str, str]:
-    """Two addresses of an entity, one of them in another case, and one that all want."""
+    """Two addresses of an entity, one of them in another case, and one that all declare."""
     return (
         f"{name}@example.com",
         f"{name.title()}@Example.COM",

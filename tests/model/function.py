@@ -1,4 +1,4 @@
-"""The real function, run for one event at a time in a time of its own, and what befalls a run."""
+"""The real function, run for one event at a time in simulated time, and the faults of a run."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Timer
 from typing import Any
 
 from botocore.exceptions import ConnectionClosedError
 
 from local_aws.workmail import Drop, Entity, Failure, Group, Resource, WorkMail
-from tests.model.cloudformation import PASSWORD_SECRET, Event, Stack
+from tests.model.cloudformation import CloudFormation, Event, Stack
+from tests.model.templates import PASSWORD_SECRET
 from tests.support.harness import (
     FUNCTION_ARN,
     SecretsManagerClient,
     WorkMailClient,
     client_error,
 )
-from workmail_provider.resources.types import RESOURCE_TYPES
+from tests.support.lambda_fakes import ORGANIZATION_ID
 from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
 
 FUNCTION_TIMEOUT = 600.0
 PASSWORD = "Correct-Horse-9-Battery"
 _SECONDS_A_CALL = 0.1
+_FORMER_STACK = "arn:aws:cloudformation:us-east-1:000000000000:stack/Former/99999999-2222-3333"
 CHANGING = ("RegisterToWorkMail", "DeregisterFromWorkMail", "UpdatePrimaryEmailAddress")
 
 
@@ -43,7 +47,7 @@ class Time:
     def read(self) -> float:
         return self.now
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
@@ -58,46 +62,34 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What goes wrong with the next calls, of one operation or of any; `times` None: with all."""
+class CallFault:
+    """Fails the next calls of one operation, or of any; `times` None: all of them."""
 
     fault: Failure | Drop
     operation: str | None = None
     times: int | None = 1
 
-    @property
-    def passes(self) -> bool:
-        return self.times is not None
-
 
 @dataclass(frozen=True)
-class Mishap:
-    """What befalls one run of the function.
+class RunFaults:
+    """What fails in one run of the function.
 
-    `stack_error` is what reading the stack fails with. At WorkMail call number `ends_at` (from 0)
-    the process is killed, or with `ends_in_error` runs out of memory. Before call number
-    `interrupted_at` something else happens first.
+    `stack_error` fails each read of a stack. At WorkMail call number `ends_at` (from 0) the process
+    is killed, or with `ends_in_error` runs out of memory. Before call number `interrupted_at`
+    something else happens first.
     """
 
-    troubles: tuple[Trouble, ...] = ()
+    calls: tuple[CallFault, ...] = ()
     stack_error: str | None = None
     ends_at: int | None = None
     ends_in_error: bool = False
     interrupted_at: int | None = None
 
     @property
-    def passes(self) -> bool:
-        """Whether the function has to succeed in spite of it."""
-        return (
-            all(trouble.passes for trouble in self.troubles)
-            and self.stack_error is None
-            and self.ends_at is None
-            and self.interrupted_at is None
-        )
-
-    @property
-    def is_none(self) -> bool:
-        return self == Mishap()
+    def are_temporary(self) -> bool:
+        """Whether the function has to succeed in spite of them."""
+        passing = tuple(fault for fault in self.calls if fault.times is not None)
+        return self == RunFaults(passing, ends_in_error=self.ends_in_error)
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ class Found:
     is_settled: bool
     aliases: tuple[str, ...]
     # The ids of members or delegates.
-    people: tuple[str, ...]
+    members: tuple[str, ...]
 
 
 @dataclass
@@ -121,11 +113,11 @@ class Run:
     """
 
     delivery: Delivery
-    mishap: Mishap
+    faults: RunFaults
     was_waited_for: bool
     found: Mapping[str, Found]
     began_at: float
-    # Of which other runs, that interrupted this one, took so much.
+    # Of which other runs, which interrupted this one, spent so much.
     others_seconds: float = 0.0
     seconds: float = 0.0
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -142,31 +134,35 @@ class Run:
         """The entities that these operations were called for."""
         return [entity_id for operation, entity_id in self.calls if operation in operations]
 
+    @property
+    def response(self) -> dict[str, Any]:
+        response: dict[str, Any] = json.loads(self.bodies[-1])
+        return response
+
+    @property
+    def has_succeeded(self) -> bool:
+        return bool(self.response["Status"] == "SUCCESS")
+
     def __str__(self) -> str:
         counted = Counter(operation for operation, _ in self.calls)
         calls = ", ".join(f"{name} {n}" if n > 1 else name for name, n in counted.items())
-        without = "goes on" if self.invoked else "no answer"
-        end = f"{self.answer['Status']} {self.answer['Reason']}" if self.bodies else without
+        without = "continues" if self.invoked else "no response"
+        end = f"{self.response['Status']} {self.response['Reason']}" if self.bodies else without
         return f"{calls} -> {end} after {self.seconds:.0f} s"
-
-    @property
-    def answer(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self.bodies[-1])
-        return answer
 
 
 class Function:
     """Runs the function against a local WorkMail and the stacks of a model.
 
     `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
-    `interrupt` is what happens before a call in the middle of a run whose mishap says so.
+    `interrupt` is what happens before a call in the middle of a run whose faults say so.
     """
 
     def __init__(
         self,
         time: Time,
         workmail: WorkMail,
-        stacks: Mapping[str, Stack],
+        account: CloudFormation,
         *,
         hides_enabled_date: bool,
         before_call: Callable[[Run, str, Mapping[str, Any]], None],
@@ -175,7 +171,7 @@ class Function:
     ) -> None:
         self.time = time
         self.workmail = workmail
-        self.stacks = stacks
+        self.account = account
         self.hides_enabled_date = hides_enabled_date
         self.before_call = before_call
         self.after_call = after_call
@@ -184,19 +180,20 @@ class Function:
     def run(
         self,
         delivery: Delivery,
-        mishap: Mishap,
+        faults: RunFaults,
         found: Mapping[str, Found],
         interrupt: Callable[[str], None],
     ) -> Run:
-        run = Run(delivery, mishap, delivery.event.is_waited_for, found, self.time.now)
+        run = Run(delivery, faults, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
-        provider = _Provider(
+        provider = CustomResource(
             RESOURCE_TYPES,
             process.client,
             Clock(
                 now=self.time.read,
                 sleep=process.sleep,
                 jitter=lambda: 1.0,
+                timer=_NoTimer,
                 utc_now=lambda: datetime.fromtimestamp(self.time.now, UTC),
             ),
             process.put,
@@ -209,9 +206,11 @@ class Function:
         return run
 
 
-class _Provider(CustomResource):
-    def _set_timeout(self) -> None:
-        """No timer: it would run in real time, and a thread for each run takes longer than most."""
+class _NoTimer(Timer):
+    """Never runs: it would in real time, and a thread for each run takes longer than most runs."""
+
+    def start(self) -> None:
+        pass
 
 
 class _Process:
@@ -224,11 +223,11 @@ class _Process:
     def __init__(self, function: Function, run: Run, interrupt: Callable[[str], None]) -> None:
         self.function = function
         self.run = run
-        # Found in the middle of the run, where the function would take it for a failure.
+        # Raised when the run is over: inside it the function would catch it.
         self.violation: AssertionError | None = None
         self._interrupt = interrupt
         self._ends_at = function.time.now + FUNCTION_TIMEOUT
-        self._left = {trouble: trouble.times for trouble in run.mishap.troubles}
+        self._left = {call_fault: call_fault.times for call_fault in run.faults.calls}
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._ends_at - self.function.time.now) * 1000))
@@ -241,32 +240,32 @@ class _Process:
             return _LambdaClient(self)
         if service == "secretsmanager":
             return SecretsManagerClient({PASSWORD_SECRET: PASSWORD})
-        assert service == "cloudformation"
-        return _CloudFormationClient(self)
+        assert service in ("cloudformation", "ssm")
+        return _StackClient(self)
 
     def sleep(self, seconds: float) -> None:
-        self.go_on()
-        self.function.time.pass_by(seconds)
+        self.ensure_alive()
+        self.function.time.advance(seconds)
         self._let(self.function.after_sleep)
         # CloudFormation has given up meanwhile.
         if self.run.was_waited_for and not self.run.event.is_waited_for:
             self.run.was_interrupted = True
 
     def put(self, url: str, body: bytes, timeout: float) -> int:
-        self.go_on()
+        self.ensure_alive()
         self.run.bodies.append(body)
         return 200
 
-    def go_on(self) -> None:
+    def ensure_alive(self) -> None:
         if self.run.was_killed:
             raise Killed
 
     def arrive(self, operation: str) -> None:
         """What happens before a WorkMail call."""
-        self.go_on()
+        self.ensure_alive()
         time, run = self.function.time, self.run
-        time.pass_by(_SECONDS_A_CALL)
-        if run.mishap.interrupted_at == len(run.calls) and not run.was_interrupted:
+        time.advance(_SECONDS_A_CALL)
+        if run.faults.interrupted_at == len(run.calls) and not run.was_interrupted:
             run.was_interrupted = True
             began_at = time.now
             self._let(lambda: self._interrupt(operation))
@@ -281,17 +280,17 @@ class _Process:
 
     def end(self) -> None:
         """What happens in the middle of a WorkMail call."""
-        if self.run.mishap.ends_at == len(self.run.calls) - 1:
-            if self.run.mishap.ends_in_error:
+        if self.run.faults.ends_at == len(self.run.calls) - 1:
+            if self.run.faults.ends_in_error:
                 raise MemoryError
             self.run.was_killed = True
             raise Killed
 
     def fault(self, operation: str) -> Failure | Drop | None:
-        for trouble, times in self._left.items():
-            if times != 0 and trouble.operation in (None, operation):
-                self._left[trouble] = times and times - 1
-                return trouble.fault
+        for call_fault, times in self._left.items():
+            if times != 0 and call_fault.operation in (None, operation):
+                self._left[call_fault] = times and times - 1
+                return call_fault.fault
         return None
 
 
@@ -310,14 +309,14 @@ class _WorkMailClient(WorkMailClient):
         if fault and not fault.after_work:
             process.end()
             raise _raised(operation, fault)
-        answer = super()._perform(operation, parameters)
-        function.after_call(process.run, operation, entity_id, answer)
+        response = super()._perform(operation, parameters)
+        function.after_call(process.run, operation, entity_id, response)
         process.end()
         if fault:
             raise _raised(operation, fault)
         if function.hides_enabled_date:
-            answer.pop("EnabledDate", None)
-        return answer
+            response.pop("EnabledDate", None)
+        return response
 
 
 class _LambdaClient:
@@ -326,7 +325,7 @@ class _LambdaClient:
 
     def invoke(self, FunctionName: str, InvocationType: str, Payload: str) -> dict[str, Any]:
         process = self._process
-        process.go_on()
+        process.ensure_alive()
         assert (FunctionName, InvocationType) == (FUNCTION_ARN, "Event")
         fault = process.fault("InvokeFunction")
         if fault is None or fault.after_work:
@@ -336,51 +335,77 @@ class _LambdaClient:
         return {"StatusCode": 202}
 
 
-class _CloudFormationClient:
-    """What the function's role lets it see: its own stack, and of the root stack the status."""
+class _StackClient:
+    """What the function's role allows: the stacks of the account, and their announcements."""
 
     def __init__(self, process: _Process) -> None:
         self._process = process
+        self._account = process.function.account
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self._fail("DescribeStacks")
+        stack = self._find("DescribeStacks", StackName)
         own = self._process.run.event.stack
-        assert StackName in (own.stack_id, own.root and own.root.stack_id)
-        stack = self._process.function.stacks[StackName]
-        described = {
-            "StackStatus": stack.status,
-            "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
+        assert stack in (own, own.root)
+        times = {
+            "CreationTime": stack.creation_time,
+            "LastUpdatedTime": stack.last_updated_time,
+            "DeletionTime": stack.deletion_time,
         }
-        if stack.last_updated_time is not None:
-            described["LastUpdatedTime"] = datetime.fromtimestamp(stack.last_updated_time, UTC)
-        if stack.deletion_time is not None:
-            described["DeletionTime"] = datetime.fromtimestamp(stack.deletion_time, UTC)
-        if stack.root:
-            described["RootId"] = stack.root.stack_id
-        return {"Stacks": [described]}
+        described = {
+            name: datetime.fromtimestamp(at, UTC) for name, at in times.items() if at is not None
+        }
+        root = {"RootId": stack.root.stack_id} if stack.root else {}
+        identity = {"StackId": stack.stack_id, "StackStatus": stack.status}
+        return {"Stacks": [{**identity, **described, **root}]}
+
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        """Newest first; between those of the stack itself are those of a resource."""
+        stack = self._find("DescribeStackEvents", StackName)
+        events = []
+        for status in reversed(stack.statuses):
+            events.append({"PhysicalResourceId": StackName, "ResourceStatus": status})
+            events.append({"PhysicalResourceId": "other", "ResourceStatus": "CREATE_COMPLETE"})
+        return _page("StackEvents", events, NextToken)
 
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
-        self._fail("ListStackResources")
-        own, first = self._process.run.event.stack, int(NextToken)
-        assert StackName == own.stack_id
+        stack = self._find("ListStackResources", StackName)
         rows = [
             {
                 "LogicalResourceId": logical_id,
                 "ResourceStatus": row.status,
+                "ResourceType": row.declared.resource_type,
                 **({"PhysicalResourceId": row.physical_id} if row.physical_id else {}),
             }
-            for logical_id, row in own.rows.items()
+            for logical_id, row in stack.rows.items()
         ]
-        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
-        if first + 2 < len(rows):
-            page["NextToken"] = str(first + 2)
-        return page
+        return _page("StackResourceSummaries", rows, NextToken)
+
+    def get_parameters_by_path(self, Path: str, NextToken: str = "0") -> dict[str, Any]:
+        """One of them is of a stack that no longer exists."""
+        self._fail("GetParametersByPath")
+        assert Path == f"/cdk-workmail/{ORGANIZATION_ID}"
+        stacks = [stack for stack in self._account.stacks.values() if stack.is_announced]
+        ids = [_FORMER_STACK, *(stack.stack_id for stack in stacks)]
+        return _page("Parameters", [{"Value": stack_id} for stack_id in ids], NextToken)
+
+    def _find(self, operation: str, stack_id: str) -> Stack:
+        self._fail(operation)
+        if stack_id == _FORMER_STACK:
+            message = f"Stack with id {stack_id} does not exist"
+            raise client_error(operation, "ValidationError", message)
+        return self._account.stacks[stack_id]
 
     def _fail(self, operation: str) -> None:
-        self._process.go_on()
-        code = self._process.run.mishap.stack_error
+        self._process.ensure_alive()
+        code = self._process.run.faults.stack_error
         if code:
             raise client_error(operation, code, "ordered by the model")
+
+
+def _page(name: str, items: list[Any], token: str) -> dict[str, Any]:
+    """Two of the items."""
+    end = int(token) + 2
+    return {name: items[end - 2 : end], **({"NextToken": str(end)} if end < len(items) else {})}
 
 
 def found(entity: Entity, now: float) -> Found:
@@ -392,16 +417,15 @@ def found(entity: Entity, now: float) -> Found:
         enabled_at=registration.enabled_at,
         is_settled=entity.registration_seen(now) is registration,
         aliases=tuple(entity.aliases),
-        people=tuple(entity.associated) if isinstance(entity, Group | Resource) else (),
+        members=tuple(entity.associated) if isinstance(entity, Group | Resource) else (),
     )
 
 
-def takes_away(event: Event, *, in_rollbacks: bool) -> bool:
-    """Whether a Create or an Update may take something away: not when nobody waits any more."""
+def may_remove(event: Event, *, in_rollbacks: bool) -> bool:
+    """Whether a Create or an Update may remove anything: not when CloudFormation waits no more."""
     operation = event.stack.operation
-    if operation is None or not operation.is_in_progress:
-        return False
-    return in_rollbacks or not operation.rolls_back
+    assert operation
+    return operation.is_in_progress and (in_rollbacks or not operation.rolls_back)
 
 
 def _entity_of(parameters: Mapping[str, Any]) -> str:

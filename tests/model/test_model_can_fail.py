@@ -1,52 +1,55 @@
-"""The model finds each rule of the contract missing: a rule is broken, and a violation is found."""
+"""The model finds each rule of the contract missing: a rule is broken, and a violation is found.
+
+A mutant patches public names only: rules where they are used, and methods of public classes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model import deployments
 from tests.model.deployments import Deployments
+from tests.model.entity_deployments import EntityDeployments
+from tests.model.entity_oracle import EntityLost
 from tests.model.function import PASSWORD
-from tests.model.invariants import MailboxLost, MailLost
-from tests.model.team_invariants import EntityLost
-from tests.model.teams import Teams
+from tests.model.registration_oracle import MailboxLost, MailLost
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider import (
-    aliases,
-    entities,
-    export,
-    export_job,
-    lifecycle,
-    ownership,
-    people,
-    registration,
-    workmail,
-    workmail_entities,
-)
-from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation import ownership
 from workmail_provider.cloudformation.continuation import Continuation
-from workmail_provider.rules.entities import exists
-from workmail_provider.export import MailboxExport
-from workmail_provider.rules.exports import ExportJob, ExportState
-from workmail_provider.cloudformation.request import Invocation
-from workmail_provider.lifecycle import (
-    Destination,
-    Entity,
-    EntityState,
-    RegistrationId,
-    StackOperation,
-)
 from workmail_provider.cloudformation.ownership import Ownership
-from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.cloudformation.request import Invocation, Outcome
+from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation.stacks import Stack
+from workmail_provider.resources import declarations, entity, export, membership, registration
+from workmail_provider.resources.entity import EntityResource
+from workmail_provider.resources.export import ExportBeforeRemoval
+from workmail_provider.resources.membership import MembershipResource
+from workmail_provider.resources.registration import RegistrationResource
+from workmail_provider.rules import registration as registration_rules
+from workmail_provider.rules.aliases import to_remove
+from workmail_provider.rules.entities import Entity, EntityState
+from workmail_provider.rules.exports import (
+    ExportDestination,
+    ExportJob,
+    ExportState,
+    to_join,
+    young_enough,
+)
+from workmail_provider.rules.kinds import EntityKind, EntityType
+from workmail_provider.rules.ownership import StackOperation, is_rolled_back
+from workmail_provider.rules.physical_ids import RegistrationId
+from workmail_provider.workmail.entities import EntityDirectory
+from workmail_provider.workmail.exports import ExportJobs
+from workmail_provider.workmail.organization import EntityNotFound, Organization
 
 # Some are found in the first dozens, some in the first thousand.
 _EXAMPLES = 5000
@@ -54,34 +57,103 @@ _EXAMPLES = 5000
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
+class WithoutExports(Deployments):
+    """With exports, one that was not declared would be found first."""
+
+    exports = (None,)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A broken rule, the machine that finds it, and the violation that it finds."""
+
+    broken: Break
+    machine: type[Deployments]
+    violation: type[AssertionError]
+
+
+MUTANTS: list[Mutant] = []
+
+
+def found_by(
+    machine: type[Deployments], violation: type[AssertionError] = AssertionError
+) -> Callable[[Break], Break]:
+    def add(broken: Break) -> Break:
+        MUTANTS.append(Mutant(broken, machine, violation))
+        return broken
+
+    return add
+
+
+# Registrations.
+
+
+@found_by(WithoutExports, MailboxLost)
 def no_hand_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ownership, "other_holder", lambda *_: None)
+    patch.setattr(ownership, "other_declaration", lambda *_: None)
 
 
+@found_by(WithoutExports, MailboxLost)
 def no_rollback(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_rolled_back", lambda *_: False)
 
 
-def the_root_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    is_rolled_back = lifecycle.is_rolled_back
+@found_by(WithoutExports, MailboxLost)
+def the_root_stack_is_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         ownership,
         "is_rolled_back",
-        lambda was_before, operation: is_rolled_back(
-            was_before, replace(operation, root_status=None)
-        ),
+        lambda before, operation: is_rolled_back(before, replace(operation, root_status=None)),
     )
 
 
+@found_by(WithoutExports, MailboxLost)
+def late_deletes_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(StackOperation, "is_over", False)
+
+
+@found_by(WithoutExports, MailboxLost)
+def other_stacks_are_not_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "announced_stacks", lambda *_: [])
+
+
+@found_by(WithoutExports, MailboxLost)
+def other_stacks_in_progress_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "may_become_declaration", lambda *_: False)
+
+
+@found_by(WithoutExports)
+def a_stack_that_no_longer_exists_fails_the_delete(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Stack, "resources_if_exists", Stack.resources)
+
+
+@found_by(WithoutExports, MailboxLost)
+def a_failed_creation_counts_as_complete(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "creation_completed", lambda _: True)
+
+
+@found_by(WithoutExports)
+def a_create_changes_the_address(patch: pytest.MonkeyPatch) -> None:
+    _change_operations(patch, rolls_back=True)
+
+
+@found_by(WithoutExports)
+def every_update_enables(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, RegistrationResource, "update", old_properties={})
+
+
+@found_by(WithoutExports)
 def any_enabled_date_is_later(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "enabled_before", lambda *_: False)
+    patch.setattr(registration, "was_enabled_by", lambda *_: False)
 
 
+@found_by(WithoutExports)
 def any_enabled_date_is_earlier(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "enabled_before", lambda *_: True)
+    patch.setattr(registration, "was_enabled_by", lambda *_: True)
 
 
-def any_id_is_ours(patch: pytest.MonkeyPatch) -> None:
+@found_by(WithoutExports)
+def any_id_is_a_registration(patch: pytest.MonkeyPatch) -> None:
     parse = RegistrationId.parse
     patch.setattr(
         RegistrationId,
@@ -90,378 +162,424 @@ def any_id_is_ours(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def ids_by_name(patch: pytest.MonkeyPatch) -> None:
+@found_by(WithoutExports)
+def physical_ids_by_name(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        RegistrationId, "of", lambda entity: RegistrationId(entity.organization_id, entity.name)
+        RegistrationId, "of", lambda found: RegistrationId(found.organization_id, found.name)
     )
 
 
+@found_by(WithoutExports)
 def deregistration_by_name(patch: pytest.MonkeyPatch) -> None:
-    deregister = workmail.Organization.deregister
+    deregister = Organization.deregister
+    patch.setattr(
+        Organization,
+        "deregister",
+        lambda self, found: deregister(self, replace(found, entity_id=found.name)),
+    )
 
-    def by_name(self: workmail.Organization, entity: Entity) -> None:
-        deregister(self, replace(entity, entity_id=entity.name))
 
-    patch.setattr(workmail.Organization, "deregister", by_name)
-
-
+@found_by(WithoutExports)
 def no_undo(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration._Convergence, "undo", lambda *_: None)
+    no_retry: Any = SimpleNamespace(call=lambda step: None)
+    _change_invocation(patch, RegistrationResource, "update", last_retry=no_retry)
 
 
-def undo_of_its_own(patch: pytest.MonkeyPatch) -> None:
-    undo = registration._Convergence.undo
+@found_by(WithoutExports, MailboxLost)
+def an_undo_disables_the_own_entity(patch: pytest.MonkeyPatch) -> None:
+    update = RegistrationResource.update
 
-    def undo_all(self: registration._Convergence, failure: Exception) -> None:
-        self._own, self._may_have_registered = None, True
-        undo(self, failure)
+    def update_or_deregister(self: RegistrationResource, invocation: Invocation) -> Outcome:
+        try:
+            return update(self, invocation)
+        except Exception:
+            with suppress(EntityNotFound):
+                organization, found = _find_own(invocation)
+                organization.deregister(found)
+            raise
 
-    patch.setattr(registration._Convergence, "undo", undo_all)
-
-
-def late_deletes_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(StackOperation, "is_over", False)
-
-
-def no_claim(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CustomResource, "_claim", lambda *_: None)
+    patch.setattr(RegistrationResource, "update", update_or_deregister)
 
 
+@found_by(WithoutExports)
+def a_failed_create_has_no_id(patch: pytest.MonkeyPatch) -> None:
+    _change_invocation(patch, RegistrationResource, "create", set_physical_id=lambda _: None)
+
+
+@found_by(WithoutExports)
 def everything_is_adopted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ownership, "belongs_to_somebody_else", lambda *_: False)
+    patch.setattr(ownership, "is_managed_elsewhere", lambda *_: False)
 
 
+@found_by(WithoutExports)
 def addresses_do_not_matter(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lifecycle, "has_primary_address", lambda *_: True)
+    patch.setattr(registration_rules, "has_primary_address", lambda *_: True)
 
 
-def exports_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(MailboxExport, "_wait_for", lambda self, job, entity: _completed(job))
+# Exports.
 
 
-def a_failed_export_is_one(patch: pytest.MonkeyPatch) -> None:
-    wait_for = MailboxExport._wait_for
-
-    def wait_and_take(self: MailboxExport, job: ExportJob, entity: Entity) -> ExportJob:
-        return _completed(wait_for(self, job, entity))
-
-    patch.setattr(MailboxExport, "_wait_for", wait_and_take)
+@found_by(Deployments, MailLost)
+def a_running_export_is_complete(patch: pytest.MonkeyPatch) -> None:
+    _complete_exports(patch, ExportState.RUNNING)
 
 
-def _completed(job: ExportJob) -> ExportJob:
-    return replace(job, state=ExportState.COMPLETED)
+@found_by(Deployments, MailLost)
+def a_failed_export_is_complete(patch: pytest.MonkeyPatch) -> None:
+    _complete_exports(patch, ExportState.FAILED, ExportState.CANCELLED)
 
 
+@found_by(Deployments, MailLost)
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
-    young_enough = export_job.young_enough
-
     def of_any_age(
-        jobs: list[ExportJob], entity_id: str, destination: Destination, now: datetime
+        jobs: list[ExportJob], found: Entity, destination: ExportDestination, now: datetime
     ) -> ExportJob | None:
-        patient = replace(destination, maximum_age=timedelta(days=7))
-        return young_enough(jobs, entity_id, patient, now)
+        return young_enough(jobs, found, replace(destination, maximum_age=timedelta(days=7)), now)
 
     patch.setattr(export, "young_enough", of_any_age)
 
 
+@found_by(Deployments, MailLost)
 def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(export_job, "_is_of", lambda job, entity_id, _: job.entity_id == entity_id)
+    def of_any_bucket(jobs: list[ExportJob], destination: ExportDestination) -> list[ExportJob]:
+        return [replace(job, bucket=destination.bucket) for job in jobs]
+
+    patch.setattr(
+        export,
+        "to_join",
+        lambda jobs, found, there, text: to_join(of_any_bucket(jobs, there), found, there, text),
+    )
+    patch.setattr(
+        export,
+        "young_enough",
+        lambda jobs, found, there, now: young_enough(of_any_bucket(jobs, there), found, there, now),
+    )
 
 
-def what_stays_is_exported(patch: pytest.MonkeyPatch) -> None:
-    exported = _remember_exports(patch)
-    ownership_of = registration._ownership
+@found_by(Deployments)
+def what_is_retained_is_exported(patch: pytest.MonkeyPatch) -> None:
+    delete = RegistrationResource.delete
 
-    def of_all_that_is_exported(invocation: Invocation, entity: Entity) -> Ownership:
-        made = ownership_of(invocation, entity)
-        declared = "MailboxExport" in invocation.request.properties
-        if declared and entity.entity_type != "GROUP" and invocation not in exported:
-            made.reason_to_leave = lambda: None  # type: ignore[method-assign]
-        return made
+    def export_and_delete(self: RegistrationResource, invocation: Invocation) -> Outcome:
+        destination = declarations.export_destination(invocation.request.properties)
+        is_one = RegistrationId.parse(invocation.request.physical_resource_id)
+        with suppress(EntityNotFound):
+            if destination and is_one:
+                organization, found = _find_own(invocation)
+                if found.state is EntityState.ENABLED and found.entity_type is EntityType.USER:
+                    now = invocation.utc_now()
+                    ExportBeforeRemoval(
+                        invocation, organization, destination, found, began_at=now
+                    ).run()
+        return delete(self, invocation)
 
-    patch.setattr(registration, "_ownership", of_all_that_is_exported)
-
-
-def _remember_exports(patch: pytest.MonkeyPatch) -> list[Invocation]:
-    exported: list[Invocation] = []
-    run = MailboxExport.run
-
-    def run_and_remember(self: MailboxExport, entity: Entity, began_at: datetime) -> ExportJob:
-        job = run(self, entity, began_at)
-        exported.append(self._invocation)
-        return job
-
-    patch.setattr(MailboxExport, "run", run_and_remember)
-    return exported
+    patch.setattr(RegistrationResource, "delete", export_and_delete)
 
 
+@found_by(Deployments)
 def groups_have_mailboxes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "EntityType", SimpleNamespace(GROUP=None))
+    patch.setattr(registration, "has_mail_to_export", lambda _, operation: not operation.rolls_back)
 
 
-def no_second_look(patch: pytest.MonkeyPatch) -> None:
-    exported = _remember_exports(patch)
-    reason_to_leave = Ownership.reason_to_leave
+@found_by(Deployments)
+def what_a_failed_operation_enabled_is_exported(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        registration,
+        "has_mail_to_export",
+        lambda found, _: found.entity_type is not EntityType.GROUP,
+    )
 
-    def before_the_export(self: Ownership) -> str | None:
-        return None if self._invocation in exported else reason_to_leave(self)
 
-    patch.setattr(Ownership, "reason_to_leave", before_the_export)
+@found_by(Deployments, MailLost)
+def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
+    never = datetime.min.replace(tzinfo=UTC)
+    for name, choose in (("to_join", to_join), ("young_enough", young_enough)):
+        patch.setattr(export, name, _with_enabled_date(choose, never))
 
 
+@found_by(Deployments, MailboxLost)
+def the_stack_is_not_read_again_after_an_export(patch: pytest.MonkeyPatch) -> None:
+    exported: list[Invocation] = []
+
+    class RememberedExport(ExportBeforeRemoval):
+        def __init__(self, invocation: Invocation, *given: Any, **named: Any) -> None:
+            super().__init__(invocation, *given, **named)
+            self.invocation = invocation
+
+        def run(self) -> ExportJob:
+            job = super().run()
+            exported.append(self.invocation)
+            return job
+
+    class UnreadOwnership(Ownership):
+        def __init__(self, invocation: Invocation, *given: Any) -> None:
+            super().__init__(invocation, *given)
+            self.invocation = invocation
+
+        def reason_to_retain(self) -> str | None:
+            return None if self.invocation in exported else super().reason_to_retain()
+
+    patch.setattr(registration, "ExportBeforeRemoval", RememberedExport)
+    patch.setattr(registration, "Ownership", UnreadOwnership)
+
+
+@found_by(Deployments)
 def the_hour_does_not_end(patch: pytest.MonkeyPatch) -> None:
     of = Continuation.of
-
-    def without_end(event: Any, now: datetime, seconds_left: float) -> Continuation:
-        return replace(of(event, now, seconds_left), until=datetime.max.replace(tzinfo=UTC))
-
-    patch.setattr(Continuation, "of", without_end)
+    never = datetime.max.replace(tzinfo=UTC)
+    patch.setattr(Continuation, "of", lambda *given: replace(of(*given), until=never))
 
 
+@found_by(Deployments)
 def a_job_for_each_delivery(patch: pytest.MonkeyPatch) -> None:
-    begin, numbers = MailboxExport._begin, count()
+    start, numbers = ExportJobs.start, count()
 
-    def begin_anew(self: MailboxExport, entity: Entity, began_at: datetime) -> ExportJob:
-        self._token = f"delivery-{next(numbers)}"
-        return begin(self, entity, began_at)
+    def start_another(self: ExportJobs, *given: Any) -> str:
+        found, destination, folder, _, description = given
+        return start(self, found, destination, folder, f"delivery-{next(numbers)}", description)
 
-    patch.setattr(MailboxExport, "_begin", begin_anew)
+    patch.setattr(ExportJobs, "start", start_another)
     patch.setattr(export, "to_join", lambda *_: None)
 
 
-def going_on_is_not_the_end(patch: pytest.MonkeyPatch) -> None:
-    def answer_too(self: Any, invoke: Callable[[], None]) -> None:
-        invoke()
-
-    patch.setattr(Response, "leave_to_another", answer_too)
+@found_by(Deployments)
+def a_request_that_continues_is_responded_to(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Response, "hand_off", lambda self, invoke: invoke())
 
 
-def the_job_is_told_the_response_url(patch: pytest.MonkeyPatch) -> None:
-    init = MailboxExport.__init__
+@found_by(Deployments)
+def a_job_describes_the_response_url(patch: pytest.MonkeyPatch) -> None:
+    start = ExportJobs.start
 
-    def tell(self: MailboxExport, *given: Any) -> None:
-        init(self, *given)
-        self._description += f" answered to {SECRET}"
+    def describe(self: ExportJobs, *given: Any) -> str:
+        found, destination, folder, token, description = given
+        return start(self, found, destination, folder, token, f"{description} {SECRET}")
 
-    patch.setattr(MailboxExport, "__init__", tell)
+    patch.setattr(ExportJobs, "start", describe)
 
 
-def what_is_enabled_is_deleted(patch: pytest.MonkeyPatch) -> None:
+# Users, groups and resources.
+
+
+@found_by(EntityDeployments, EntityLost)
+def enabled_entities_are_deleted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(entity, "EntityState", SimpleNamespace(ENABLED=None))
+
+
+# Also where the Delete waits for the deregistration of an entity that it should retain.
+@found_by(EntityDeployments)
+def deleted_though_handed_over(patch: pytest.MonkeyPatch) -> None:
+    _ignore_reason(patch, "handed over")
+
+
+@found_by(EntityDeployments)
+def deleted_in_a_rollback(patch: pytest.MonkeyPatch) -> None:
+    _ignore_reason(patch, "it existed before")
+
+
+@found_by(EntityDeployments)
+def deleted_late(patch: pytest.MonkeyPatch) -> None:
+    _ignore_reason(patch, "the stack is")
+
+
+@found_by(EntityDeployments)
+def deleted_though_declared_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    _ignore_reason(patch, "declared by")
+
+
+@found_by(EntityDeployments)
+def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
+    class ByAddress(EntityDirectory):
+        def __init__(self, organization: Organization, kind: EntityKind, name: str) -> None:
+            super().__init__(organization, kind, name)
+            self.name = name
+
+        def describe(self, entity_id: str) -> Entity | None:
+            found = super().describe(entity_id)
+            return replace(found, name=self.name) if found and entity_id == self.name else found
+
+    patch.setattr(entity, "EntityDirectory", ByAddress)
+
+
+@found_by(EntityDeployments)
+def a_new_name_replaces(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EntityResource, "update", EntityResource.create)
+
+
+@found_by(EntityDeployments)
+def an_update_contains_the_password(patch: pytest.MonkeyPatch) -> None:
+    update = EntityDirectory.update
     patch.setattr(
-        entities, "EntityState", SimpleNamespace(ENABLED=None, DELETED=EntityState.DELETED)
+        EntityDirectory,
+        "update",
+        lambda self, found, sent: update(self, found, {**sent, "Initials": PASSWORD}),
     )
 
 
-def no_reason_counts(begins: str) -> Break:
-    """Of the reasons to keep a user or group, those that begin so."""
+# Members, passwords and aliases.
 
-    class Careless(Ownership):
-        def reason_to_leave(self) -> str | None:
-            reason = super().reason_to_leave()
+
+@found_by(EntityDeployments)
+def no_member_is_removed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EntityDirectory, "disassociate", lambda *_: None)
+
+
+@found_by(EntityDeployments)
+def members_declared_by_name_are_removed(patch: pytest.MonkeyPatch) -> None:
+    find = EntityDirectory.find_any_kind
+
+    def find_name(self: EntityDirectory, name_or_id: str) -> Entity | None:
+        found = find(self, name_or_id)
+        return found and replace(found, entity_id=name_or_id.upper())
+
+    patch.setattr(EntityDirectory, "find_any_kind", find_name)
+
+
+@found_by(EntityDeployments)
+def members_are_removed_with_their_declaration(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MembershipResource, "delete", MembershipResource.update)
+
+
+@found_by(EntityDeployments)
+def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, MembershipResource, "create", request_type="Update")
+
+
+@found_by(EntityDeployments)
+def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
+    _change_request(patch, RegistrationResource, "create", request_type="Update")
+
+
+@found_by(EntityDeployments)
+def late_updates_remove(patch: pytest.MonkeyPatch) -> None:
+    _change_operations(patch, is_over=False)
+
+
+@found_by(EntityDeployments)
+def rollbacks_remove(patch: pytest.MonkeyPatch) -> None:
+    _change_operations(patch, is_over=False, rolls_back=False)
+
+
+@found_by(EntityDeployments)
+def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
+    update = EntityResource.update
+
+    def reset(self: EntityResource, invocation: Invocation) -> Outcome:
+        request = invocation.request
+        if "PasswordSecretArn" in request.properties:
+            wanted = {**request.properties, "ResetPassword": "again"}
+            request = replace(request, properties=wanted, old_properties={})
+        return update(self, replace(invocation, request=request))
+
+    patch.setattr(EntityResource, "update", reset)
+
+
+@found_by(EntityDeployments)
+def no_password_is_reset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EntityDirectory, "reset_password", lambda *_: None)
+
+
+@found_by(EntityDeployments)
+def no_alias_is_added(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(registration, "to_add", lambda *_: [])
+
+
+@found_by(EntityDeployments)
+def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(registration, "to_remove", lambda *_, **__: [])
+
+
+@found_by(EntityDeployments)
+def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        registration,
+        "to_remove",
+        lambda *given, remove_others: to_remove(*given, remove_others=True),
+    )
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.broken.__name__)
+def test_a_broken_rule_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    mutant.broken(monkeypatch)
+    with pytest.raises(mutant.violation):
+        run_state_machine_as_test(
+            mutant.machine,
+            settings=settings(
+                settings.get_profile("model"),
+                max_examples=_EXAMPLES,
+                stateful_step_count=30,
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+            ),
+        )
+
+
+# What several mutants do.
+
+
+def _change_invocation(
+    patch: pytest.MonkeyPatch, resource: type[RegistrationResource], request: str, **changes: Any
+) -> None:
+    perform = getattr(resource, request)
+    patch.setattr(
+        resource, request, lambda self, invocation: perform(self, replace(invocation, **changes))
+    )
+
+
+def _change_request(
+    patch: pytest.MonkeyPatch, resource: type[Any], operation: str, **changes: Any
+) -> None:
+    perform = getattr(resource, operation)
+
+    def change(self: Any, invocation: Invocation) -> Outcome:
+        request = replace(invocation.request, **changes)
+        return cast(Outcome, perform(self, replace(invocation, request=request)))
+
+    patch.setattr(resource, operation, change)
+
+
+def _with_enabled_date(choose: Callable[..., ExportJob | None], at: datetime) -> Any:
+    return lambda jobs, found, *others: choose(jobs, replace(found, enabled_date=at), *others)
+
+
+def _find_own(invocation: Invocation) -> tuple[Organization, Entity]:
+    """The entity that the event's physical id names."""
+    own = RegistrationId.parse(invocation.request.physical_resource_id)
+    assert own
+    client = invocation.clients("workmail", None)
+    organization = Organization(client, own.organization_id, invocation.retry)
+    return organization, organization.find(own.entity_id)
+
+
+def _complete_exports(patch: pytest.MonkeyPatch, *states: ExportState) -> None:
+    find = ExportJobs.find
+
+    def find_complete(self: ExportJobs, job_id: str) -> ExportJob | None:
+        job = find(self, job_id)
+        return replace(job, state=ExportState.COMPLETED) if job and job.state in states else job
+
+    patch.setattr(ExportJobs, "find", find_complete)
+
+
+def _ignore_reason(patch: pytest.MonkeyPatch, begins: str) -> None:
+    """Of the reasons to retain an entity, ignores those that begin so."""
+
+    class IgnoringOwnership(Ownership):
+        def reason_to_retain(self) -> str | None:
+            reason = super().reason_to_retain()
             return None if reason and reason.startswith(begins) else reason
 
-    return lambda patch: patch.setattr(entities, "Ownership", Careless)
+    patch.setattr(entity, "Ownership", IgnoringOwnership)
 
 
-def anybody_with_the_address_is_adopted(patch: pytest.MonkeyPatch) -> None:
-    find = entities._Convergence._find
+def _change_operations(patch: pytest.MonkeyPatch, **changed: bool) -> None:
+    """As Creates and Updates see it; Deletes read the stack themselves."""
+    stack_operation = ownership.stack_operation
 
-    def find_by_address(self: entities._Convergence) -> Entity | None:
-        found = find(self) or self._directory.describe(self._declared.name)
-        return found if exists(found) else None
+    def change(invocation: Invocation) -> SimpleNamespace:
+        real = stack_operation(invocation)
+        seen = {"is_over": real.is_over, "rolls_back": real.rolls_back, **changed}
+        return SimpleNamespace(status=real.status, **seen)
 
-    patch.setattr(entities._Convergence, "_find", find_by_address)
-
-
-def a_name_is_changed_by_replacement(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(entities.EntityResource, "update", entities.EntityResource.create)
-
-
-def an_update_tells_the_password(patch: pytest.MonkeyPatch) -> None:
-    update = workmail_entities.EntityDirectory.update
-
-    def tell(
-        self: workmail_entities.EntityDirectory, entity: Entity, attributes: Mapping[str, Any]
-    ) -> None:
-        update(self, entity, {**attributes, "Initials": PASSWORD})
-
-    patch.setattr(workmail_entities.EntityDirectory, "update", tell)
-
-
-def nobody_leaves(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(workmail_entities.EntityDirectory, "disassociate", lambda *_: None)
-
-
-def who_is_declared_by_name_leaves(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(people._Convergence, "_person_id", lambda self, name: name.upper())
-
-
-def people_leave_with_their_declaration(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(people.PeopleResource, "delete", people.PeopleResource.update)
-
-
-def things_are_taken_away_late(patch: pytest.MonkeyPatch) -> None:
-    _every_operation(patch, is_over=False)
-
-
-def a_rollback_goes_forward(patch: pytest.MonkeyPatch) -> None:
-    _every_operation(patch, is_over=False, rolls_back=False)
-
-
-def _every_operation(patch: pytest.MonkeyPatch, **pretended: bool) -> None:
-    """As Updates see it; Deletes look for themselves."""
-
-    def pretend(invocation: Invocation) -> Any:
-        operation = ownership.stack_operation(invocation)
-        real = {"is_over": operation.is_over, "rolls_back": operation.rolls_back}
-        return SimpleNamespace(status=operation.status, **{**real, **pretended})
-
-    patch.setattr(entities, "stack_operation", pretend)
-    patch.setattr(people, "stack_operation", pretend)
-    patch.setattr(registration, "stack_operation", pretend)
-
-
-def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        entities._Convergence,
-        "_asks_for_another_password",
-        lambda self: self._declared.password_secret_arn and self._own and not self._created_id,
-    )
-
-
-def no_password_is_reset(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(entities._Convergence, "_asks_for_another_password", lambda _: False)
-
-
-def no_alias_is_added(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(aliases, "to_add", lambda *_: [])
-
-
-def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(aliases, "to_remove", lambda *_, **__: [])
-
-
-def every_other_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
-    to_remove = aliases.to_remove
-    patch.setattr(
-        aliases, "to_remove", lambda *given, others_too: to_remove(*given, others_too=True)
-    )
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        nobody_leaves,
-        who_is_declared_by_name_leaves,
-        people_leave_with_their_declaration,
-        things_are_taken_away_late,
-        a_rollback_goes_forward,
-        each_update_resets_the_password,
-        no_password_is_reset,
-        no_alias_is_added,
-        no_alias_is_removed,
-        every_other_alias_is_removed,
-    ],
-)
-def test_a_broken_rule_of_people_passwords_and_aliases_is_found(
-    monkeypatch: pytest.MonkeyPatch, broken: Break
-) -> None:
-    broken(monkeypatch)
-    with pytest.raises(AssertionError):
-        play(Teams)
-
-
-@pytest.mark.parametrize(
-    ("broken", "violation"),
-    [
-        (what_is_enabled_is_deleted, EntityLost),
-        # Also where the Delete waits for one to be deregistered that it should leave.
-        (no_reason_counts("handed over"), AssertionError),
-        (no_reason_counts("it was there before"), AssertionError),
-        (no_reason_counts("the stack is"), AssertionError),
-        (anybody_with_the_address_is_adopted, AssertionError),
-        (a_name_is_changed_by_replacement, AssertionError),
-        (an_update_tells_the_password, AssertionError),
-    ],
-    ids=[
-        "deletes what is enabled",
-        "deletes what is handed over",
-        "deletes in a rollback",
-        "deletes late",
-        "adopts by the address",
-        "replaces for a new name",
-        "tells the password",
-    ],
-)
-def test_a_broken_rule_of_users_and_groups_is_found(
-    monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
-) -> None:
-    broken(monkeypatch)
-    with pytest.raises(violation):
-        play(Teams)
-
-
-@pytest.mark.parametrize(
-    ("broken", "violation"),
-    [
-        (no_hand_over, MailboxLost),
-        (no_rollback, MailboxLost),
-        (the_root_is_not_looked_at, MailboxLost),
-        (any_enabled_date_is_later, AssertionError),
-        (late_deletes_count, MailboxLost),
-        (undo_of_its_own, MailboxLost),
-        (any_enabled_date_is_earlier, AssertionError),
-        (any_id_is_ours, AssertionError),
-        (ids_by_name, AssertionError),
-        (deregistration_by_name, AssertionError),
-        (no_undo, AssertionError),
-        (no_claim, AssertionError),
-        (everything_is_adopted, AssertionError),
-        (addresses_do_not_matter, AssertionError),
-    ],
-)
-def test_a_broken_rule_is_found(
-    monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
-) -> None:
-    # Under SNAPSHOT an export that nobody asked for would be found first.
-    monkeypatch.setattr(deployments, "EXPORTS", (None,) * len(deployments.EXPORTS))
-    broken(monkeypatch)
-    with pytest.raises(violation):
-        play()
-
-
-@pytest.mark.parametrize(
-    ("broken", "violation"),
-    [
-        (exports_are_not_waited_for, MailLost),
-        (a_failed_export_is_one, MailLost),
-        (any_age_is_young_enough, MailLost),
-        (any_bucket_will_do, MailLost),
-        (what_stays_is_exported, AssertionError),
-        (groups_have_mailboxes, AssertionError),
-        (no_second_look, MailboxLost),
-        (the_hour_does_not_end, AssertionError),
-        (a_job_for_each_delivery, AssertionError),
-        (going_on_is_not_the_end, AssertionError),
-        (the_job_is_told_the_response_url, AssertionError),
-    ],
-)
-def test_a_broken_rule_of_exports_is_found(
-    monkeypatch: pytest.MonkeyPatch, broken: Break, violation: type[AssertionError]
-) -> None:
-    broken(monkeypatch)
-    with pytest.raises(violation):
-        play()
-
-
-def play(machine: type[Deployments] = Deployments) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            settings.get_profile("model"),
-            max_examples=_EXAMPLES,
-            stateful_step_count=30,
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-        ),
-    )
+    for module in (entity, membership, registration):
+        patch.setattr(module, "stack_operation", change)

@@ -1,4 +1,4 @@
-"""The function with a local WorkMail and a stack, in one process and in a time of its own."""
+"""The function with a local WorkMail and a stack, in one process and on a simulated clock."""
 
 from __future__ import annotations
 
@@ -20,9 +20,23 @@ from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
 
+USER = "Custom::WorkMailUser"
+GROUP = "Custom::WorkMailGroup"
+MEMBERS = "Custom::WorkMailGroupMembers"
+RESOURCE = "Custom::WorkMailResource"
+DELEGATES = "Custom::WorkMailResourceDelegates"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:dora-AbCdEf"
+PASSWORD = "Correct-Horse-9-Battery"
+NEW_PASSWORD = "Another-Horse-8-Battery"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
-ROOT_STACK_ID = STACK_ID.replace("/Mail/", "/Root/")
+
+
+def stack_id(name: str) -> str:
+    return STACK_ID.replace("/Mail/", f"/{name}/")
+
+
+ROOT_STACK_ID = stack_id("Root")
 
 
 @cache
@@ -80,21 +94,25 @@ class Stack:
     deletion_time: float | None = None
     # Logical id -> (physical id, status).
     resources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    resource_type: str = REGISTRATION
+    # The statuses of the stack itself, newest first.
+    events: tuple[str, ...] = ("CREATE_COMPLETE", "CREATE_IN_PROGRESS")
 
 
 class CloudFormationClient:
-    """A boto3 client of a CloudFormation that knows one stack and its root, in pages of two."""
+    """A boto3 client of CloudFormation with these stacks by id; lists in pages of two."""
 
-    def __init__(self, stack: Stack, calls: list[str], errors: list[Exception]) -> None:
-        self._stack = stack
+    def __init__(
+        self, stacks: Mapping[str, Stack], calls: list[str], errors: list[Exception]
+    ) -> None:
+        self._stacks = stacks
         self._calls = calls
         self._errors = errors
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        self._record("DescribeStacks")
-        stack: Stack | None = {STACK_ID: self._stack, ROOT_STACK_ID: self._stack.root}[StackName]
-        assert stack
+        stack = self._found("DescribeStacks", StackName)
         described = {
+            "StackId": StackName,
             "StackStatus": stack.status,
             "CreationTime": datetime.fromtimestamp(stack.creation_time, UTC),
         }
@@ -106,27 +124,64 @@ class CloudFormationClient:
             described["RootId"] = ROOT_STACK_ID
         return {"Stacks": [described]}
 
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
+        stack = self._found("DescribeStackEvents", StackName)
+        rows = [
+            {"PhysicalResourceId": physical_id, "ResourceStatus": status}
+            for status in stack.events
+            # A resource of the stack has the status too.
+            for physical_id in ("a-resource", StackName)
+        ]
+        return page("StackEvents", rows, NextToken)
+
     def list_stack_resources(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
-        assert StackName == STACK_ID
-        self._record("ListStackResources")
-        first = int(NextToken)
+        stack = self._found("ListStackResources", StackName)
         rows = [
             {
                 "LogicalResourceId": logical_id,
                 "ResourceStatus": status,
+                "ResourceType": stack.resource_type,
                 **({"PhysicalResourceId": physical_id} if physical_id else {}),
             }
-            for logical_id, (physical_id, status) in self._stack.resources.items()
+            for logical_id, (physical_id, status) in stack.resources.items()
         ]
-        page: dict[str, Any] = {"StackResourceSummaries": rows[first : first + 2]}
-        if first + 2 < len(rows):
-            page["NextToken"] = str(first + 2)
-        return page
+        return page("StackResourceSummaries", rows, NextToken)
 
-    def _record(self, operation: str) -> None:
+    def _found(self, operation: str, stack_id: str) -> Stack:
         self._calls.append(operation)
         if self._errors:
             raise self._errors.pop(0)
+        if stack_id not in self._stacks:
+            message = f"Stack with id {stack_id} does not exist"
+            raise client_error(operation, "ValidationError", message)
+        return self._stacks[stack_id]
+
+
+class ParameterStoreClient:
+    """A boto3 client of Systems Manager with these parameters by name."""
+
+    def __init__(self, parameters: Mapping[str, str], errors: list[Exception]) -> None:
+        self._parameters = parameters
+        self._errors = errors
+
+    def get_parameters_by_path(self, Path: str, NextToken: str = "0") -> dict[str, Any]:
+        if self._errors:
+            raise self._errors.pop(0)
+        rows = [
+            {"Name": name, "Value": value}
+            for name, value in self._parameters.items()
+            if name.rpartition("/")[0] == Path
+        ]
+        return page("Parameters", rows, NextToken)
+
+
+def page(name: str, rows: list[dict[str, Any]], token: str) -> dict[str, Any]:
+    """Two rows of a list, and the token of the next page."""
+    first = int(token)
+    response: dict[str, Any] = {name: rows[first : first + 2]}
+    if first + 2 < len(rows):
+        response["NextToken"] = str(first + 2)
+    return response
 
 
 class LambdaClient:
@@ -145,7 +200,7 @@ class LambdaClient:
 
 
 class SecretsManagerClient:
-    """A boto3 client of a Secrets Manager that holds these texts."""
+    """A boto3 client of a Secrets Manager with these texts."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._secrets = secrets
@@ -158,16 +213,16 @@ class SecretsManagerClient:
 
 @dataclass
 class HarnessContext:
-    """Lambda's context object in the world's time."""
+    """Lambda's context object on the harness's clock."""
 
-    world: FunctionHarness
+    harness: FunctionHarness
     ends_at: float
     log_group_name: str = "provider-logs"
     log_stream_name: str = "stream"
     invoked_function_arn: str = FUNCTION_ARN
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self.ends_at - self.world.now) * 1000))
+        return max(0, int((self.ends_at - self.harness.now) * 1000))
 
 
 class FunctionHarness:
@@ -186,13 +241,17 @@ class FunctionHarness:
         self.stack = Stack("UPDATE_IN_PROGRESS", self.now - 86400, self.now - 60)
         self.stack_calls: list[str] = []
         self.stack_errors: list[Exception] = []
+        # Other stacks by name, and what announces stacks, by the names of parameters.
+        self.other_stacks: dict[str, Stack] = {}
+        self.announcements: dict[str, str] = {}
+        self.announcement_errors: list[Exception] = []
         self.bodies: list[bytes] = []
-        # What the function has invoked itself with and not been given yet, and what that meets.
+        # Events that the function has invoked itself with, and the errors of the next Invokes.
         self.queue: list[dict[str, Any]] = []
         self.invoke_errors: list[Exception] = []
         self.invocations = 0
         self.secrets: dict[str, str] = {}
-        # What happens instead when the function sleeps for so many seconds.
+        # Called instead of passing time when the function sleeps.
         self.on_sleep: Callable[[float], None] | None = None
         self.provider = CustomResource(
             RESOURCE_TYPES,
@@ -203,7 +262,7 @@ class FunctionHarness:
                 jitter=lambda: 0.5,
                 utc_now=lambda: datetime.fromtimestamp(self.now, UTC),
             ),
-            self._take_answer,
+            self._put,
         )
 
     def pass_time(self, seconds: float) -> None:
@@ -213,7 +272,7 @@ class FunctionHarness:
             self.now += seconds
 
     def enable(self, name: str, email: str, *, ago: float = 3600.0) -> None:
-        """Somebody enables an entity by hand, long before the stack operation or `ago` seconds."""
+        """Enables an entity outside the stack, `ago` seconds ago: before the operation began."""
         now, self.now = self.now, self.now - ago
         self.workmail.perform(
             "RegisterToWorkMail",
@@ -223,12 +282,26 @@ class FunctionHarness:
         self.workmail.calls.clear()
 
     def another_organization(self) -> str:
-        """The id of one more organization, which has an alice of its own."""
+        """Adds an organization with a user alice and returns its id."""
         another = self.workmail.add_organization(
             "other", organization_id=OTHER_ORGANIZATION_ID, domain="example.org"
         )
         another.add_user("alice")
         return OTHER_ORGANIZATION_ID
+
+    def another_stack(self, name: str, **resources: tuple[str, str]) -> Stack:
+        """Adds a stack that announces itself for the organization, with these resources."""
+        other = Stack("UPDATE_COMPLETE", self.now - 86400, resources=resources)
+        self.other_stacks[name] = other
+        self.announcements[f"/cdk-workmail/{ORGANIZATION_ID}/{name}"] = stack_id(name)
+        return other
+
+    def _stacks(self) -> dict[str, Stack]:
+        stacks = {stack_id(name): stack for name, stack in self.other_stacks.items()}
+        stacks[STACK_ID] = self.stack
+        if self.stack.root:
+            stacks[ROOT_STACK_ID] = self.stack.root
+        return stacks
 
     def registration_id(self, entity: Any) -> str:
         return f"{ORGANIZATION_ID}/{entity.entity_id}"
@@ -241,14 +314,14 @@ class FunctionHarness:
         seconds: float = 600.0,
         **given: Any,
     ) -> dict[str, Any]:
-        """Has one request done; the answer that CloudFormation got. See `request`."""
+        """The one response to a request, with all its invocations. See `request`."""
         before = len(self.bodies)
         self.queue.append(self.request(request_type, physical_id, **given))
         while self.queue:
             self.invoke(seconds)
-        assert len(self.bodies) == before + 1, "exactly one answer to each request"
-        answer: dict[str, Any] = json.loads(self.bodies[-1])
-        return answer
+        assert len(self.bodies) == before + 1, "exactly one response to each request"
+        response: dict[str, Any] = json.loads(self.bodies[-1])
+        return response
 
     def request(
         self,
@@ -275,7 +348,7 @@ class FunctionHarness:
         return request
 
     def invoke(self, seconds: float) -> None:
-        """Gives the function the next event of the queue."""
+        """Invokes the function with the next event of the queue."""
         self.invocations += 1
         self.provider(self.queue.pop(0), HarnessContext(self, self.now + seconds))
 
@@ -291,9 +364,64 @@ class FunctionHarness:
             return SecretsManagerClient(self.secrets)
         if service == "lambda":
             return LambdaClient(self.queue, self.invoke_errors)
+        if service == "ssm":
+            return ParameterStoreClient(self.announcements, self.announcement_errors)
         assert (service, region) == ("cloudformation", None)
-        return CloudFormationClient(self.stack, self.stack_calls, self.stack_errors)
+        return CloudFormationClient(self._stacks(), self.stack_calls, self.stack_errors)
 
-    def _take_answer(self, url: str, body: bytes, timeout: float) -> int:
+    def _put(self, url: str, body: bytes, timeout: float) -> int:
         self.bodies.append(body)
         return 200
+
+
+class EntityHarness(FunctionHarness):
+    """For custom resources that create entities: none of `names` exists yet."""
+
+    names: Mapping[str, str] = {USER: "dora", GROUP: "sales", RESOURCE: "beamer"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets[SECRET_ARN] = PASSWORD
+
+    def declare(
+        self, resource_type: str, physical_id: str | None = None, **changes: Any
+    ) -> dict[str, Any]:
+        """The response to a Create, or with a physical id to an Update."""
+        declared: dict[str, Any] = {"OrganizationId": ORGANIZATION_ID}
+        if resource_type in self.names:
+            declared["Name"] = self.names[resource_type]
+        if resource_type == USER:
+            declared["Attributes"] = {"DisplayName": "Dora"}
+        if resource_type == RESOURCE:
+            declared["Attributes"] = {"Type": "EQUIPMENT"}
+        request_type = "Update" if physical_id else "Create"
+        given = {**declared, **changes}
+        return self.send(request_type, physical_id, resource_type=resource_type, **given)
+
+    def delete(self, resource_type: str, physical_id: str, **changes: Any) -> dict[str, Any]:
+        given = {"OrganizationId": ORGANIZATION_ID, **changes}
+        return self.send("Delete", physical_id, resource_type=resource_type, **given)
+
+    def entity(self, name: str) -> Any:
+        return self.organization.entity(name)
+
+    def exists(self, name: str) -> bool:
+        entities = self.organization.entities.values()
+        return any(entity.name == name and entity.state != "DELETED" for entity in entities)
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the calls so far that do not only read."""
+        return [name for name in self.operations if not name.startswith(("Describe", "List"))]
+
+
+def succeeded(response: Mapping[str, Any]) -> str:
+    """The physical id."""
+    assert response["Status"] == "SUCCESS", response["Reason"]
+    return str(response["PhysicalResourceId"])
+
+
+def failed(response: Mapping[str, Any]) -> str:
+    """The reason."""
+    assert response["Status"] == "FAILED"
+    return str(response["Reason"])

@@ -1,4 +1,4 @@
-"""What Lambda and CloudFormation give to the function, for tests without either."""
+"""Stand-ins for Lambda and CloudFormation, for tests without either."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "X-Amz-Signature=5ec2e7"
 
 @dataclass
 class Context:
-    """Lambda's context object; its time runs out after `seconds`."""
+    """Lambda's context object; its time ends after `seconds`."""
 
     seconds: float = 60.0
     log_group_name: str = "provider-logs"
@@ -35,10 +35,10 @@ class Context:
 
 
 def event(request_type: str = "Create", **changes: Any) -> dict[str, Any]:
-    """A request as CloudFormation sends it; a change to None takes the key away."""
-    made = {
+    """A request as CloudFormation sends it; a change to None removes the key."""
+    sent = {
         "RequestType": request_type,
-        "ResponseURL": f"http://127.0.0.1:9/answer?{SECRET}",
+        "ResponseURL": f"http://127.0.0.1:9/response?{SECRET}",
         "StackId": STACK_ID,
         "RequestId": "request-1",
         "ResourceType": REGISTRATION,
@@ -52,47 +52,48 @@ def event(request_type: str = "Create", **changes: Any) -> dict[str, Any]:
         },
         **changes,
     }
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 @dataclass
-class Mailbox:
-    """Where CloudFormation waits for answers: a server on loopback that keeps what it got."""
+class ResponseServer:
+    """A server on loopback that receives the responses to CloudFormation and keeps them."""
 
     url: str
     bodies: list[bytes] = field(default_factory=list)
-    # What the next requests are answered with; 200 when there is none left.
+    # The HTTP status of the next requests; 200 when none is left.
     statuses: list[int] = field(default_factory=list)
-    # Connections to close without an answer, before `statuses` is looked at.
+    # The number of connections to close without a status, before `statuses` is used.
     drops: int = 0
-    delay: float = 0.0
 
     @property
-    def answers(self) -> list[dict[str, Any]]:
+    def responses(self) -> list[dict[str, Any]]:
         return [json.loads(body) for body in self.bodies]
 
     @property
-    def answer(self) -> dict[str, Any]:
-        """The only answer."""
+    def response(self) -> dict[str, Any]:
+        """The only response."""
         assert len(self.bodies) == 1, self.bodies
-        return self.answers[0]
+        return self.responses[0]
 
 
 @contextmanager
-def cloudformation(certificate: Certificate | None = None) -> Iterator[Mailbox]:
-    """A server that takes the answers, by HTTPS if it is given a certificate."""
+def cloudformation(certificate: Certificate | None = None) -> Iterator[ResponseServer]:
+    """Speaks HTTPS if it is given a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if mailbox.drops:
-                mailbox.drops -= 1
+            if received.drops:
+                received.drops -= 1
                 self.close_connection = True
                 return
-            time.sleep(mailbox.delay)
-            status = mailbox.statuses.pop(0) if mailbox.statuses else 200
+            status = received.statuses.pop(0) if received.statuses else 200
+            # The URL is signed with its query and an empty content type.
+            if (self.path, self.headers["Content-Type"]) != (f"/response?{SECRET}", ""):
+                status = 403
             if status == 200:
-                mailbox.bodies.append(body)
+                received.bodies.append(body)
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -103,20 +104,15 @@ def cloudformation(certificate: Certificate | None = None) -> Iterator[Mailbox]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     scheme = "http"
     if certificate:
-        scheme, server.socket = "https", tls(certificate).wrap_socket(server.socket, True)
-    mailbox = Mailbox(f"{scheme}://127.0.0.1:{server.server_port}/answer?{SECRET}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.chain, certificate.key)
+        scheme, server.socket = "https", context.wrap_socket(server.socket, True)
+    received = ResponseServer(f"{scheme}://127.0.0.1:{server.server_port}/response?{SECRET}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield mailbox
+        yield received
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def tls(certificate: Certificate) -> ssl.SSLContext:
-    """What a server with this certificate wraps its socket with."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
-    return context

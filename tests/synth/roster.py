@@ -26,6 +26,21 @@ USER = "Custom::WorkMailUser"
 GROUP = "Custom::WorkMailGroup"
 RESOURCE = "Custom::WorkMailResource"
 POLICY = "AWS::IAM::Policy"
+USER_TEXTS = {
+    "display_name": "DisplayName",
+    "first_name": "FirstName",
+    "last_name": "LastName",
+    "initials": "Initials",
+    "telephone": "Telephone",
+    "street": "Street",
+    "job_title": "JobTitle",
+    "city": "City",
+    "company": "Company",
+    "zip_code": "ZipCode",
+    "department": "Department",
+    "country": "Country",
+    "office": "Office",
+}
 # What the role may do for an entity of each type.
 ACTIONS = {
     type: {

@@ -14,7 +14,9 @@ from tests.synth.conftest import ROOT
 from tests.synth.roster import GROUP, ORGANIZATION, REGISTRATION, RESOURCE, USER
 
 CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
-ALICE = {"entity_id": "alice", "email": "alice@example.com"}
+ALICE, BOB, CAROL = (
+    {"entity_id": name, "email": f"{name}@example.com"} for name in ("alice", "bob", "carol")
+)
 
 
 def run_app(tmp_path: Path, environment: dict[str, str], mailboxes: Path) -> tuple[str, Path]:
@@ -62,52 +64,59 @@ def test_the_cli_synthesizes_the_example_as_it_is(tmp_path: Path, isolated: dict
     assert len(declared) == len(literal) + len(made), "each that is made is enabled too"
 
 
-def test_the_file_says_where_the_organization_is(tmp_path: Path, isolated: dict[str, str]) -> None:
-    mailboxes = written(
-        tmp_path,
-        {
-            "organization_id": ORGANIZATION,
-            "organization_region": "eu-west-1",
-            "mailboxes": {"Alice": ALICE},
-        },
-    )
-    elsewhere = isolated | {"CDK_DEFAULT_REGION": "eu-central-1"}
-    _, assembly = run_app(tmp_path, elsewhere, mailboxes)
-    template = (assembly / "WorkMailMailboxes.template.json").read_text()
-    assert '"OrganizationRegion": "eu-west-1"' in template
+def registrations(assembly: Path) -> dict[str, Any]:
+    template = json.loads((assembly / "WorkMailMailboxes.template.json").read_text())
+    return {
+        resource["Properties"]["EntityId"]: resource
+        for resource in template["Resources"].values()
+        if resource["Type"] == REGISTRATION
+    }
 
 
-def test_the_file_says_that_mailboxes_are_exported(
+def test_the_file_decides_region_export_and_removal(
     tmp_path: Path, isolated: dict[str, str]
 ) -> None:
     mailboxes = written(
         tmp_path,
         {
             "organization_id": ORGANIZATION,
+            "organization_region": "eu-west-1",
             "export_before_removal": True,
-            "mailboxes": {"Alice": ALICE},
+            "mailboxes": {
+                "Alice": ALICE,
+                "Bob": BOB | {"removal_policy": "RETAIN"},
+                "Carol": CAROL | {"removal_policy": "DESTROY"},
+            },
         },
     )
-    _, assembly = run_app(tmp_path, isolated, mailboxes)
-    template = json.loads((assembly / "WorkMailMailboxes.template.json").read_text())
-    (registration,) = (
-        resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == REGISTRATION
-    )
-    assert registration["MailboxExport"]["Prefix"] == "workmail"
+    elsewhere = isolated | {"CDK_DEFAULT_REGION": "eu-west-1"}
+    _, assembly = run_app(tmp_path, elsewhere, mailboxes)
+    declared = registrations(assembly)
+    assert {each["Properties"]["OrganizationRegion"] for each in declared.values()} == {"eu-west-1"}
+    assert declared["alice"]["Properties"]["MailboxExport"]["Prefix"] == "workmail"
+    assert "DeletionPolicy" not in declared["alice"]
+    assert declared["bob"]["DeletionPolicy"] == "Retain"
+    assert declared["carol"]["DeletionPolicy"] == "Delete"
+    assert not {"MailboxExport"} & declared["bob"]["Properties"].keys()
 
 
 @pytest.mark.parametrize(
     ("declared", "complaint"),
     [
         ({"mailboxes": {}}, "the key 'organization_id' is missing"),
-        ({"organization_id": ORGANIZATION}, "the key 'mailboxes' is missing"),
+        (
+            {"organization_id": ORGANIZATION, "exports_before_removal": True, "mailboxes": {}},
+            "unknown key 'exports_before_removal', allowed are export_before_removal, groups, ",
+        ),
         ({"organization_id": ORGANIZATION, "mailboxes": []}, "'list' object has no attribute"),
         ({"organization_id": ORGANIZATION, "mailboxes": {"Alice": {}}}, "missing 2 required"),
         (
             {"organization_id": ORGANIZATION, "mailboxes": {"Alice": ALICE | {"name": "x"}}},
-            "got an unexpected keyword argument 'name'",
+            "mailboxes/Alice: unknown key 'name', allowed are adopt_existing, aliases, email, ",
+        ),
+        (
+            {"organization_id": ORGANIZATION, "users": {"Alice": {"password": "hunter2"}}},
+            "users/Alice: unknown key 'password', allowed are adopt_existing, ",
         ),
         (
             {"organization_id": "m-1", "mailboxes": {"Alice": ALICE}},
@@ -125,7 +134,7 @@ def test_a_wrong_file_is_one_line(
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path, isolated: dict[str, str]) -> None:
-    said, _ = run_app(tmp_path, isolated, tmp_path / "nobody.json")
+    said, _ = run_app(tmp_path, isolated, tmp_path / "missing.json")
     assert said.count("\n") == 1
     assert "No such file" in said
-    assert "nobody.json" in said
+    assert "missing.json" in said

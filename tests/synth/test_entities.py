@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aws_cdk import App, RemovalPolicy, Stack, Stage
@@ -33,14 +33,21 @@ from tests.synth.roster import (
     team,
 )
 
-Declare = Callable[..., Any]
+
+class Kind(NamedTuple):
+    """Users, groups or resources."""
+
+    declare: Callable[..., Any]
+    type: str
+    id_attribute: str
+
 
 OF_EACH_KIND = pytest.mark.parametrize(
-    ("declare", "type", "id_attribute"),
+    "kind",
     [
-        (declare_user, USER, "UserId"),
-        (declare_group, GROUP, "GroupId"),
-        (declare_resource, RESOURCE, "ResourceId"),
+        Kind(declare_user, USER, "UserId"),
+        Kind(declare_group, GROUP, "GroupId"),
+        Kind(declare_resource, RESOURCE, "ResourceId"),
     ],
 )
 DELETION = {
@@ -51,13 +58,11 @@ DELETION = {
 
 
 @OF_EACH_KIND
-def test_the_resource_says_what_was_declared_and_nothing_else(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
-    plain, told = new_stack(), new_stack()
-    provider = declare(plain, "It").provider
+def test_the_resource_says_what_was_declared_and_nothing_else(kind: Kind) -> None:
+    plain, full = new_stack(), new_stack()
+    provider = kind.declare(plain, "It").provider
     given = {GROUP: {}, RESOURCE: {"Type": "ROOM"}, USER: {"DisplayName": "It"}}
-    properties = properties_of(plain, type)
+    properties = properties_of(plain, kind.type)
     properties.pop("PasswordSecretArn", None)
     assert properties == {
         "ServiceToken": plain.resolve(provider.service_token),
@@ -65,28 +70,26 @@ def test_the_resource_says_what_was_declared_and_nothing_else(
         "OrganizationId": ORGANIZATION,
         "Name": "it",
         "AdoptExisting": True,
-        "Attributes": given[type],
+        "Attributes": given[kind.type],
     }
     options = {"adopt_existing": False, "organization_region": "eu-west-1"}
-    declare(told, "It", **options, hidden_from_global_address_list=True)
+    kind.declare(full, "It", **options, hidden_from_global_address_list=True)
     expected = {
         "AdoptExisting": False,
         "OrganizationRegion": "eu-west-1",
-        "Attributes": given[type] | {"HiddenFromGlobalAddressList": True},
+        "Attributes": given[kind.type] | {"HiddenFromGlobalAddressList": True},
     }
-    assert expected.items() <= properties_of(told, type).items()
+    assert expected.items() <= properties_of(full, kind.type).items()
 
 
 @OF_EACH_KIND
-def test_an_entity_gives_its_id_name_and_organization(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_gives_its_id_name_and_organization(kind: Kind) -> None:
     stack = new_stack()
-    entity = declare(stack)
-    (logical_id,) = resources(stack, type)
+    entity = kind.declare(stack)
+    (logical_id,) = resources(stack, kind.type)
     ids = {"UserId": "user_id", "GroupId": "group_id", "ResourceId": "resource_id"}
     for value, attribute in (
-        (getattr(entity, ids[id_attribute]), id_attribute),
+        (getattr(entity, ids[kind.id_attribute]), kind.id_attribute),
         (entity.name, "Name"),
         (entity.organization_id, "OrganizationId"),
     ):
@@ -103,37 +106,33 @@ def test_an_entity_gives_its_id_name_and_organization(
     ],
 )
 def test_an_entity_is_retained_by_default_and_deleted_only_with_the_permission(
-    declare: Declare,
-    type: str,
-    id_attribute: str,
-    policy: RemovalPolicy | None,
-    deletion: str,
-    replacement: str,
+    kind: Kind, policy: RemovalPolicy | None, deletion: str, replacement: str
 ) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=policy)
+    kind.declare(stack, removal_policy=policy)
     policy_deletes = policy is RemovalPolicy.DESTROY
-    resource = only(resources(stack, type))
+    resource = only(resources(stack, kind.type))
     assert resource["DeletionPolicy"] == deletion
     assert resource["UpdateReplacePolicy"] == replacement
-    assert granted_on(stack) == [ACTIONS[type], *([DELETION[type]] if policy_deletes else [])]
+    assert granted_on(stack) == [
+        ACTIONS[kind.type],
+        *([DELETION[kind.type]] if policy_deletes else []),
+    ]
 
 
 @OF_EACH_KIND
-def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(kind: Kind) -> None:
     """A policy of its own, which CloudFormation deletes after what depends on it."""
     without, beside = new_stack(), new_stack()
     for stack in (without, beside):
-        declare(stack, "Kept")
-    declare(beside, "Destroyed", removal_policy=RemovalPolicy.DESTROY)
+        kind.declare(stack, "Kept")
+    kind.declare(beside, "Destroyed", removal_policy=RemovalPolicy.DESTROY)
     (deleting,) = (id for id in organizations(beside) if "Deletion" in id)
     before = Template.from_stack(without).to_json()["Resources"]
     after = Template.from_stack(beside).to_json()["Resources"]
     unchanged = [id for id in before if "Passwords" not in id]
     assert {id: before[id] for id in unchanged} == {id: after[id] for id in unchanged}
-    found = resources(beside, type)
+    found = resources(beside, kind.type)
     assert {id.startswith("Destroyed"): deleting in found[id]["DependsOn"] for id in found} == {
         True: True,
         False: False,
@@ -141,12 +140,10 @@ def test_what_may_delete_is_there_as_long_as_something_may_have_to_be_deleted(
 
 
 @OF_EACH_KIND
-def test_an_entity_needs_all_that_its_function_needs(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_needs_all_that_its_function_needs(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=RemovalPolicy.DESTROY)
-    (id,) = resources(stack, type)
+    kind.declare(stack, removal_policy=RemovalPolicy.DESTROY)
+    (id,) = resources(stack, kind.type)
     expected = {
         *resources(stack, "AWS::IAM::Policy"),
         *resources(stack, "AWS::Lambda::EventInvokeConfig"),
@@ -155,46 +152,40 @@ def test_an_entity_needs_all_that_its_function_needs(
 
 
 @OF_EACH_KIND
-def test_each_organization_and_kind_has_policies_of_its_own(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_each_organization_and_kind_has_policies_of_its_own(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, "One")
-    declare(stack, "Two")
-    declare(stack, "Far", organization_id=OTHER_ORGANIZATION)
+    kind.declare(stack, "One")
+    kind.declare(stack, "Two")
+    kind.declare(stack, "Far", organization_id=OTHER_ORGANIZATION)
     register(stack, "Registered")
-    assert granted_on(stack, OTHER_ORGANIZATION) == [ACTIONS[type]]
+    assert granted_on(stack, OTHER_ORGANIZATION) == [ACTIONS[kind.type]]
     assert len(granted_on(stack)) == 2
-    for resource in resources(stack, type).values():
+    for resource in resources(stack, kind.type).values():
         (policy,) = (id for id in resource["DependsOn"] if id in organizations(stack))
         organization = resource["Properties"]["OrganizationId"]
         assert organization in json.dumps(organizations(stack)[policy])
 
 
 @OF_EACH_KIND
-def test_registrations_beside_an_entity_are_as_without_it(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_registrations_beside_an_entity_are_as_without_it(kind: Kind) -> None:
     without, beside = new_stack(), new_stack()
     for stack in (without, beside):
         register(stack, "Bob")
-    declare(beside)
+    kind.declare(beside)
     before = Template.from_stack(without).to_json()["Resources"]
     after = Template.from_stack(beside).to_json()["Resources"]
     assert before == {id: after[id] for id in before}
 
 
 @OF_EACH_KIND
-def test_the_short_form_is_a_registration_of_the_entity(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_the_short_form_is_a_registration_of_the_entity(kind: Kind) -> None:
     stack = new_stack()
     provider = WorkMailProvider(stack, "Provider")
-    entity = declare(stack, provider=provider, organization_region="eu-west-1")
+    entity = kind.declare(stack, provider=provider, organization_region="eu-west-1")
     enabled = entity.enable(
         email="it@example.com", adopt_existing=False, aliases=[], remove_other_aliases=True
     )
-    (logical_id,) = resources(stack, type)
+    (logical_id,) = resources(stack, kind.type)
     assert isinstance(enabled, WorkMailRegistration)
     assert enabled is entity.node.find_child("Registration")
     assert enabled.provider is provider
@@ -203,7 +194,7 @@ def test_the_short_form_is_a_registration_of_the_entity(
         "ServiceTimeout": 630,
         "OrganizationId": ORGANIZATION,
         "OrganizationRegion": "eu-west-1",
-        "EntityId": {"Fn::GetAtt": [logical_id, id_attribute]},
+        "EntityId": {"Fn::GetAtt": [logical_id, kind.id_attribute]},
         "Email": "it@example.com",
         "AdoptExisting": False,
         "Aliases": [],
@@ -212,38 +203,32 @@ def test_the_short_form_is_a_registration_of_the_entity(
 
 
 @OF_EACH_KIND
-def test_the_short_form_has_the_registrations_removal(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_the_short_form_has_the_registrations_removal(kind: Kind) -> None:
     stack = new_stack()
     export = MailboxExport(stack, "Export")
-    declare(stack).enable(
+    kind.declare(stack).enable(
         email="it@example.com", removal_policy=RemovalPolicy.SNAPSHOT, mailbox_export=export
     )
     assert "MailboxExport" in properties_of(stack, REGISTRATION)
 
 
 @OF_EACH_KIND
-def test_a_registration_leaves_before_its_entity(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_a_registration_leaves_before_its_entity(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, removal_policy=RemovalPolicy.DESTROY).enable(email="it@example.com")
-    (entity,), (registration,) = resources(stack, type), resources(stack, REGISTRATION)
+    kind.declare(stack, removal_policy=RemovalPolicy.DESTROY).enable(email="it@example.com")
+    (entity,), (registration,) = resources(stack, kind.type), resources(stack, REGISTRATION)
     assert entity in needed_by(stack, registration)
 
 
 @OF_EACH_KIND
-def test_an_entity_is_declared_once_in_a_stack(
-    declare: Declare, type: str, id_attribute: str
-) -> None:
+def test_an_entity_is_declared_once_in_a_stack(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, "One", name="it")
-    declare(stack, "Far", name="it", organization_id=OTHER_ORGANIZATION)
+    kind.declare(stack, "One", name="it")
+    kind.declare(stack, "Far", name="it", organization_id=OTHER_ORGANIZATION)
     with pytest.raises(
         ValueError, match=r"^Mail/Two: name must be declared once .* got 'IT', which Mail/One "
     ):
-        declare(stack, "Two", name="IT")
+        kind.declare(stack, "Two", name="IT")
 
 
 def test_stacks_that_share_a_function_bring_their_own_policies() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aws_cdk import CfnParameter
@@ -28,8 +28,6 @@ from tests.synth.roster import (
     resources,
 )
 
-Declare = Callable[..., Any]
-
 GROUP_MEMBERS = "Custom::WorkMailGroupMembers"
 RESOURCE_DELEGATES = "Custom::WorkMailResourceDelegates"
 MEMBERS = {
@@ -42,11 +40,23 @@ DELEGATES = {
     "workmail:AssociateDelegateToResource",
     "workmail:DisassociateDelegateFromResource",
 }
+
+
+class Kind(NamedTuple):
+    """The members of groups, or the delegates of resources."""
+
+    declare: Callable[..., Any]
+    type: str
+    option: str
+    property: str
+    actions: set[str]
+
+
 OF_BOTH_KINDS = pytest.mark.parametrize(
-    ("declare", "type", "option", "property", "actions"),
+    "kind",
     [
-        (declare_group, GROUP_MEMBERS, "members", "Members", MEMBERS),
-        (declare_resource, RESOURCE_DELEGATES, "delegates", "Delegates", DELEGATES),
+        Kind(declare_group, GROUP_MEMBERS, "members", "Members", MEMBERS),
+        Kind(declare_resource, RESOURCE_DELEGATES, "delegates", "Delegates", DELEGATES),
     ],
 )
 OWNER = {GROUP_MEMBERS: GROUP, RESOURCE_DELEGATES: RESOURCE}
@@ -84,7 +94,7 @@ def test_a_resource_has_attributes_and_booking_options() -> None:
     }
 
 
-def test_booking_options_that_are_not_given_are_left_alone() -> None:
+def test_booking_options_that_are_not_declared_are_not_managed() -> None:
     stack = new_stack()
     declare_resource(stack, auto_accept_requests=True)
     properties = properties_of(stack, RESOURCE_DELEGATES)
@@ -92,7 +102,7 @@ def test_booking_options_that_are_not_given_are_left_alone() -> None:
     assert "Delegates" not in properties
 
 
-def test_a_group_whose_name_is_a_token_is_not_taken_for_a_literal() -> None:
+def test_a_group_name_that_is_a_token_is_not_compared() -> None:
     """Each of its characters is one that a group's name may have."""
     stack = new_stack()
     name = CfnParameter(stack, "Name").value_as_string
@@ -101,72 +111,65 @@ def test_a_group_whose_name_is_a_token_is_not_taken_for_a_literal() -> None:
 
 
 @OF_BOTH_KINDS
-def test_others_belong_to_it_exactly_as_declared_or_are_left_alone(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_are_exactly_those_declared_or_not_managed(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, "Alone")
-    declare(stack, "Nobody", **{option: []})
-    declare(stack, "Two", **{option: ["alice", "bob"]})
-    nobody, two = (each["Properties"] for each in resources(stack, type).values())
-    assert nobody[property] == []
-    assert two[property] == ["alice", "bob"]
+    kind.declare(stack, "Alone")
+    kind.declare(stack, "Empty", **{kind.option: []})
+    kind.declare(stack, "Two", **{kind.option: ["alice", "bob"]})
+    empty, two = (each["Properties"] for each in resources(stack, kind.type).values())
+    assert empty[kind.property] == []
+    assert two[kind.property] == ["alice", "bob"]
 
 
 @OF_BOTH_KINDS
-def test_others_are_added_as_long_as_the_stack_is_declared(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_are_added_as_long_as_the_stack_is_declared(kind: Kind) -> None:
     stack = new_stack()
-    entity = declare(stack)
+    entity = kind.declare(stack)
     user = declare_user(stack)
-    add(entity, option, user.user_id)
-    add(entity, option, "bob")
+    add(entity, kind.option, user.user_id)
+    add(entity, kind.option, "bob")
     (alice,) = resources(stack, USER)
-    assert properties_of(stack, type)[property] == [{"Fn::GetAtt": [alice, "UserId"]}, "bob"]
+    assert properties_of(stack, kind.type)[kind.property] == [
+        {"Fn::GetAtt": [alice, "UserId"]},
+        "bob",
+    ]
 
 
 @OF_BOTH_KINDS
-def test_others_need_a_permission_of_their_own(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_need_a_permission_of_their_own(kind: Kind) -> None:
     without, given, added = new_stack(), new_stack(), new_stack()
-    declare(without)
-    declare(given, **{option: []})
-    add(declare(added), option, "alice")
-    assert granted_on(without) == [ACTIONS[OWNER[type]]]
+    kind.declare(without)
+    kind.declare(given, **{kind.option: []})
+    add(kind.declare(added), kind.option, "alice")
+    assert granted_on(without) == [ACTIONS[OWNER[kind.type]]]
     for stack in (given, added):
-        assert granted_on(stack) == [ACTIONS[OWNER[type]], actions]
-        ((id, resource),) = resources(stack, type).items()
-        assert len(set(resource["DependsOn"]) - set(resources(stack, OWNER[type]))) == 2
+        assert granted_on(stack) == [ACTIONS[OWNER[kind.type]], kind.actions]
+        ((id, resource),) = resources(stack, kind.type).items()
+        assert len(set(resource["DependsOn"]) - set(resources(stack, OWNER[kind.type]))) == 2
         assert set(resource["DependsOn"]) <= needed_by(stack, id)
 
 
 @OF_BOTH_KINDS
-def test_those_who_belong_to_it_are_there_before_it(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_are_created_first(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, **{option: [declare_user(stack).user_id]})
-    (user,), (entity,) = resources(stack, USER), resources(stack, type)
+    kind.declare(stack, **{kind.option: [declare_user(stack).user_id]})
+    (user,), (entity,) = resources(stack, USER), resources(stack, kind.type)
     assert user in needed_by(stack, entity)
 
 
 @OF_BOTH_KINDS
 @pytest.mark.parametrize("first", ["registration", "others"])
-def test_those_who_are_enabled_here_are_enabled_first(
-    declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
-) -> None:
+def test_members_are_enabled_first(kind: Kind, first: str) -> None:
     """WorkMail may refuse others than that; and what depends on the entity does not wait."""
     stack = new_stack()
-    user, entity = declare_user(stack), declare(stack)
+    user, entity = declare_user(stack), kind.declare(stack)
     if first == "others":
-        add(entity, option, user.user_id)
+        add(entity, kind.option, user.user_id)
     user.enable(email="alice@example.com")
     entity.enable(email="others@example.com")
     if first == "registration":
-        add(entity, option, user.user_id)
-    (associates,) = resources(stack, type)
+        add(entity, kind.option, user.user_id)
+    (associates,) = resources(stack, kind.type)
     registrations = set(resources(stack, REGISTRATION))
     assert len(registrations) == 2
     assert registrations <= needed_by(stack, associates)
@@ -174,106 +177,92 @@ def test_those_who_are_enabled_here_are_enabled_first(
 
 
 @OF_BOTH_KINDS
-def test_others_can_be_declared_by_name(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_can_be_declared_by_name(kind: Kind) -> None:
     stack = new_stack()
-    declare(stack, **{option: ["ALICE"]})
+    kind.declare(stack, **{kind.option: ["ALICE"]})
     declare_user(stack, name="alice").enable(email="alice@example.com")
-    (user,), (associates,) = resources(stack, USER), resources(stack, type)
+    (user,), (associates,) = resources(stack, USER), resources(stack, kind.type)
     (registration,) = resources(stack, REGISTRATION)
     assert {user, registration} <= needed_by(stack, associates)
 
 
 @OF_BOTH_KINDS
 @pytest.mark.parametrize("first", ["user", "others"])
-def test_others_by_name_are_there_before_it_though_nobody_enables_them(
-    declare: Declare, type: str, option: str, property: str, actions: set[str], first: str
+def test_members_by_name_are_created_first_also_when_they_are_not_enabled(
+    kind: Kind, first: str
 ) -> None:
     stack = new_stack()
     if first == "user":
         declare_user(stack, name="alice")
     for id in ("One", "Two"):
-        declare(stack, id, **{option: ["Alice"]})
+        kind.declare(stack, id, **{kind.option: ["Alice"]})
     if first == "others":
         declare_user(stack, name="alice")
-    (user,), associates = resources(stack, USER), resources(stack, type)
+    (user,), associates = resources(stack, USER), resources(stack, kind.type)
     assert len(associates) == 2
     assert all(user in needed_by(stack, each) for each in associates)
 
 
 @OF_BOTH_KINDS
-def test_others_by_name_wait_for_all_of_that_name(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_by_name_wait_for_all_of_that_name(kind: Kind) -> None:
     """What is in which organization may be known only when deployed."""
     stack = new_stack()
     declare_user(stack, "Here", name="alice")
     declare_user(stack, "There", name="alice", organization_id=OTHER_ORGANIZATION)
-    declare(stack, **{option: ["alice"]})
-    (associates,) = resources(stack, type)
+    kind.declare(stack, **{kind.option: ["alice"]})
+    (associates,) = resources(stack, kind.type)
     assert resources(stack, USER).keys() <= needed_by(stack, associates)
 
 
 @OF_BOTH_KINDS
 @pytest.mark.parametrize("by_name", [False, True])
-def test_a_registration_of_its_own_is_waited_for_too(
-    declare: Declare, type: str, option: str, property: str, actions: set[str], by_name: bool
-) -> None:
+def test_a_registration_of_its_own_is_waited_for_too(kind: Kind, by_name: bool) -> None:
     stack = new_stack()
-    entity = declare(stack, "It", **{option: []})
+    entity = kind.declare(stack, "It", **{kind.option: []})
     register(stack, "Enabled", entity_id="it" if by_name else entity._entity_id)
-    (associates,), (registration,) = resources(stack, type), resources(stack, REGISTRATION)
+    (associates,), (registration,) = resources(stack, kind.type), resources(stack, REGISTRATION)
     assert registration in needed_by(stack, associates)
 
 
 @OF_BOTH_KINDS
-def test_what_depends_on_the_entity_does_not_wait_for_the_others(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_what_depends_on_the_entity_does_not_wait_for_its_members(kind: Kind) -> None:
     stack = new_stack()
     user = declare_user(stack)
-    entity = declare(stack, **{option: [user.user_id]})
+    entity = kind.declare(stack, **{kind.option: [user.user_id]})
     # Nor does it end in a circle.
     user.enable(email="alice@example.com").node.add_dependency(entity)
-    (registration,), (associates,) = resources(stack, REGISTRATION), resources(stack, type)
+    (registration,), (associates,) = resources(stack, REGISTRATION), resources(stack, kind.type)
     assert registration in needed_by(stack, associates)
     assert associates not in needed_by(stack, registration)
 
 
 @OF_BOTH_KINDS
-def test_others_are_a_resource_that_knows_its_entity(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_members_are_a_resource_that_knows_its_entity(kind: Kind) -> None:
     stack = new_stack()
-    provider = declare(stack, **{option: []}, organization_region="us-west-2").provider
-    (owner,) = resources(stack, OWNER[type])
-    id = f"{OWNER[type].removeprefix('Custom::WorkMail')}Id"
-    assert properties_of(stack, type) == {
+    provider = kind.declare(stack, **{kind.option: []}, organization_region="us-west-2").provider
+    (owner,) = resources(stack, OWNER[kind.type])
+    id = f"{OWNER[kind.type].removeprefix('Custom::WorkMail')}Id"
+    assert properties_of(stack, kind.type) == {
         "ServiceToken": stack.resolve(provider.service_token),
         "ServiceTimeout": 630,
         "OrganizationId": ORGANIZATION,
         "OrganizationRegion": "us-west-2",
         id: {"Fn::GetAtt": [owner, id]},
-        property: [],
+        kind.property: [],
     }
 
 
 @OF_BOTH_KINDS
-def test_each_is_named_once(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
-    again = rf"^Mail/It: {option} must name each entity once, got 'ALICE' twice$"
+def test_each_is_named_once(kind: Kind) -> None:
+    again = rf"^Mail/It: {kind.option} must name each entity once, got 'ALICE' twice$"
     with pytest.raises(ValueError, match=again):
-        declare(new_stack(), "It", **{option: ["alice", "bob", "ALICE"]})
+        kind.declare(new_stack(), "It", **{kind.option: ["alice", "bob", "ALICE"]})
     with pytest.raises(ValueError, match=again):
-        add(declare(new_stack(), "It", **{option: ["alice"]}), option, "ALICE")
+        add(kind.declare(new_stack(), "It", **{kind.option: ["alice"]}), kind.option, "ALICE")
 
 
 @OF_BOTH_KINDS
-def test_what_was_given_is_not_changed_by_what_is_added(
-    declare: Declare, type: str, option: str, property: str, actions: set[str]
-) -> None:
+def test_a_given_list_is_not_changed_by_what_is_added(kind: Kind) -> None:
     given = ["alice"]
-    add(declare(new_stack(), **{option: given}), option, "bob")
+    add(kind.declare(new_stack(), **{kind.option: given}), kind.option, "bob")
     assert given == ["alice"]

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import cast
 
-from aws_cdk import App, CfnParameter, Environment, Fn, NestedStack, Stack, Stage
+import pytest
+from aws_cdk import App, CfnParameter, Environment, NestedStack, Stack, Stage
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from cdk_workmail import WorkMailProvider
+from cdk_workmail._role import FunctionRole
 from tests.synth.roster import (
     ORGANIZATION,
     OTHER_ORGANIZATION,
     POLICY,
     REGISTRATION,
     as_list,
+    declare_user,
     new_stack,
     only,
     organizations,
@@ -88,14 +95,6 @@ def test_a_given_log_group_is_the_one_written_to() -> None:
     assert list(statements(stack)) == [(LOG_ACTIONS, [stack.resolve(group.log_group_arn)])]
 
 
-def test_the_organizations_region_is_in_its_arn() -> None:
-    stack = new_stack()
-    register(stack, organization_region="eu-west-1")
-    policy = only(organizations(stack))
-    arn = policy["Properties"]["PolicyDocument"]["Statement"][0]["Resource"]["Fn::Join"][1]
-    assert arn[2] == ":workmail:eu-west-1:"
-
-
 def test_an_organization_is_another_in_another_region() -> None:
     stack = new_stack()
     register(stack, "Here")
@@ -133,13 +132,6 @@ def test_registrations_also_wait_for_the_stacks_policy_and_the_invocation_settin
     types = [everything[id]["Type"] for id in depends_on(registration)]
     assert types.count(POLICY) == 3
     assert "AWS::Lambda::EventInvokeConfig" in types
-
-
-def test_the_function_does_not_wait_for_the_organizations() -> None:
-    stack = new_stack()
-    register(stack)
-    function = only(resources(stack, "AWS::Lambda::Function"))
-    assert not set(function["DependsOn"]) & organizations(stack).keys()
 
 
 def test_a_nested_stack_reads_itself_and_its_root() -> None:
@@ -202,14 +194,6 @@ def test_policies_of_token_organizations_keep_their_ids() -> None:
     assert ids[0] == ids[1] == ids[2]
 
 
-def test_tokens_that_are_alike_share_a_policy_and_a_statement() -> None:
-    stack = new_stack()
-    for id in ("Alice", "Bob"):
-        register(stack, id, organization_id=Fn.import_value("Organization"))
-    policy = only(organizations(stack))
-    assert len(policy["Properties"]["PolicyDocument"]["Statement"]) == 1
-
-
 def test_tokens_that_are_only_alike_until_deployed_are_both_granted() -> None:
     app = App()
     mail = Stack(app, "Mail")
@@ -220,3 +204,59 @@ def test_tokens_that_are_only_alike_until_deployed_are_both_granted() -> None:
     text = json.dumps(granted)
     assert "One:Exports" in text
     assert "Two:Exports" in text
+
+
+@pytest.mark.parametrize("stacks", [1, 3])
+def test_what_exceeds_iams_limit_fails_at_synth_with_numbers_and_what_to_do(stacks: int) -> None:
+    """Over all stacks that share the provider."""
+    app = App()
+    provider = WorkMailProvider(Stack(app, "Shared"), "Provider")
+    for number in range(stacks):
+        stack = Stack(app, f"Mail{number}")
+        for other in range(48 // stacks):
+            organization = f"m-{number:016x}{other:016x}"
+            names = {"entity_id": f"user{number}x{other}", "email": f"{number}x{other}@example.com"}
+            register(stack, f"A{other}", provider=provider, organization_id=organization, **names)
+    with pytest.raises(RuntimeError) as refused:
+        app.synth()
+    message = str(refused.value)
+    assert "[Shared/Provider/Role]" in message
+    assert re.search(rf"can come to \d\d,\d{{3}} characters, .* of {stacks + 1} stacks", message)
+    assert "IAM allows 10,240: " in message
+    assert "second WorkMailProvider" in message
+
+
+def test_given_passwords_and_own_statements_count_and_generated_passwords_do_not() -> None:
+    def synthesized(count: int, given: bool, size: int = 0) -> None:
+        stack = new_stack()
+        for number in range(count):
+            secret = secretsmanager.Secret(stack, f"Secret{number}") if given else None
+            user = declare_user(stack, f"User{number}", password=secret)
+        if size:
+            arns = [f"arn:aws:s3:::{number:0100}" for number in range(size // 100)]
+            user.provider.role.add_to_policy(
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=arns)
+            )
+        assert Template.from_stack(stack).find_resources("AWS::SecretsManager::Secret")
+
+    synthesized(100, given=False)
+    synthesized(40, given=True)
+    with pytest.raises(RuntimeError, match="IAM allows 10,240"):
+        synthesized(80, given=True)
+    with pytest.raises(RuntimeError, match="IAM allows 10,240"):
+        synthesized(40, given=True, size=5_000)
+
+
+def test_the_size_is_that_of_the_deployed_documents() -> None:
+    """As JSON without white space, which IAM does not count."""
+    stack = new_stack(env=Environment(account="111111111111", region="ap-southeast-1"))
+    register(stack, organization_region="eu-west-1")
+    size = 0
+    for policy in resources(stack, POLICY).values():
+        text = json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))
+        text = text.replace('{"Ref":"AWS::Partition"}', '"aws"')
+        text = re.sub(r'{"Fn::Join":\["",\["([^"]*)","([^"]*)","([^"]*)"\]\]}', r'"\1\2\3"', text)
+        text = text.replace('{"Ref":"AWS::StackId"}', f'"{"s" * 98}"')
+        size += len(re.sub(r'{"Fn::GetAtt":\["\w+","Arn"\]}', f'"{"a" * 150}"', text))
+    role = cast(FunctionRole, stack.node.find_child("Custom::WorkMail").provider.role)  # type: ignore[attr-defined]
+    assert role.size() == size

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from cdk_workmail import MailboxExport
@@ -54,7 +55,9 @@ def test_the_documented_policies_of_entities_are_those_of_the_template() -> None
     plain, stack = new_stack(), new_stack()
     for each in (plain, stack):
         register(each, "Bob")
+    given = secretsmanager.Secret(stack, "Given")
     declare_user(stack, reset_password="1", removal_policy=RemovalPolicy.DESTROY)
+    declare_user(stack, "Dave", password=given)
     declare_group(stack, members=["bob"], removal_policy=RemovalPolicy.DESTROY)
     declare_resource(stack, delegates=["bob"], removal_policy=RemovalPolicy.DESTROY)
     register(stack, "Carol", aliases=[])

@@ -17,6 +17,7 @@ from tests.synth.roster import (
     POLICY,
     REGISTRATION,
     USER,
+    USER_TEXTS,
     declare_user,
     needed_by,
     new_stack,
@@ -28,21 +29,6 @@ from tests.synth.roster import (
 
 SECRET = "AWS::SecretsManager::Secret"
 IDENTITY = "12345678-1234-1234-1234-123456789012"
-TEXTS = {
-    "display_name": "DisplayName",
-    "first_name": "FirstName",
-    "last_name": "LastName",
-    "initials": "Initials",
-    "telephone": "Telephone",
-    "street": "Street",
-    "job_title": "JobTitle",
-    "city": "City",
-    "company": "Company",
-    "zip_code": "ZipCode",
-    "department": "Department",
-    "country": "Country",
-    "office": "Office",
-}
 IRELAND = Environment(account="111111111111", region="eu-west-1")
 
 
@@ -79,7 +65,7 @@ def test_the_resource_says_what_was_declared_and_nothing_else() -> None:
 
 def test_every_attribute_has_workmails_own_name() -> None:
     stack = new_stack()
-    texts = {option: f"a {option}" for option in TEXTS}
+    texts = {option: f"a {option}" for option in USER_TEXTS}
     declare_user(
         stack,
         **texts,
@@ -89,7 +75,7 @@ def test_every_attribute_has_workmails_own_name() -> None:
         reset_password=None,
     )
     attributes = properties_of(stack, USER)["Attributes"]
-    assert attributes == {TEXTS[option]: text for option, text in texts.items()} | {
+    assert attributes == {USER_TEXTS[option]: text for option, text in texts.items()} | {
         "Role": "REMOTE_USER",
         "HiddenFromGlobalAddressList": False,
         "IdentityProviderUserId": IDENTITY,
@@ -292,7 +278,7 @@ def test_a_reset_without_a_secret_is_refused() -> None:
 def test_attributes_that_a_new_user_cannot_have_are_set_once_it_is_enabled() -> None:
     """WorkMail may refuse UpdateUser for a disabled user; CreateUser does not take all of them."""
     stack = new_stack()
-    texts = {option: f"a {option}" for option in TEXTS}
+    texts = {option: f"a {option}" for option in USER_TEXTS}
     user = declare_user(stack, **texts, role="USER")
     user.enable(email="alice@example.com")
     created = properties_of(stack, USER)["Attributes"]
@@ -301,7 +287,7 @@ def test_attributes_that_a_new_user_cannot_have_are_set_once_it_is_enabled() -> 
     assert created.keys() | {"IdentityProviderUserId", "HiddenFromGlobalAddressList"} == (
         parameters("CreateUser").keys() - {"OrganizationId", "Name", "Password"}
     )
-    texts_by_name = {TEXTS[option]: text for option, text in texts.items()}
+    texts_by_name = {USER_TEXTS[option]: text for option, text in texts.items()}
     assert created | updated == texts_by_name | {"Role": "USER"}
     assert not created.keys() & updated.keys()
     (needed,) = (id for id, each in resources(stack, POLICY).items() if "UpdateUser" in str(each))

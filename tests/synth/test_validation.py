@@ -26,6 +26,7 @@ from cdk_workmail._validation import (
 )
 from tests.synth.roster import (
     ORGANIZATION,
+    USER_TEXTS,
     declare_group,
     declare_resource,
     declare_user,
@@ -37,21 +38,6 @@ from tests.synth.roster import (
 Declare = Callable[..., Any]
 
 IDENTITY = "12345678-1234-1234-1234-123456789012"
-TEXTS = (
-    "display_name",
-    "first_name",
-    "last_name",
-    "initials",
-    "telephone",
-    "street",
-    "job_title",
-    "city",
-    "company",
-    "zip_code",
-    "department",
-    "country",
-    "office",
-)
 EACH = (register, declare_user, declare_group, declare_resource)
 ENTITIES = EACH[1:]
 
@@ -80,8 +66,7 @@ def test_the_patterns_are_those_of_the_service_model(
 
 def test_texts_and_choices_are_those_of_the_service_model() -> None:
     updated = parameters("UpdateUser")
-    for option in TEXTS:
-        name = option.title().replace("_", "")
+    for name in USER_TEXTS.values():
         assert updated[name]["max"] == 256
         assert "pattern" not in updated[name]
     assert parameters("UpdateResource")["Description"]["max"] == 64
@@ -125,7 +110,7 @@ def test_texts_and_choices_are_those_of_the_service_model() -> None:
         (declare_user, "name", "änne"),
         (declare_user, "name", "alice@example"),
         (declare_user, "name", "alice\n"),
-        *((declare_user, option, value) for option in TEXTS for value in ("x" * 257, 5)),
+        *((declare_user, option, value) for option in USER_TEXTS for value in ("x" * 257, 5)),
         (declare_user, "display_name", None),
         (declare_user, "role", "SYSTEM_USER"),
         (declare_user, "role", "user"),
@@ -183,7 +168,7 @@ def test_each_item_of_a_list_is_checked(declare: Declare, field: str, item: obje
         *((register, "organization_region", region) for region in WORKMAIL_REGIONS),
         (declare_user, "name", "a" * 64),
         (declare_user, "name", "alice.b_c-1@example.com"),
-        *((declare_user, option, "x" * 256) for option in TEXTS),
+        *((declare_user, option, "x" * 256) for option in USER_TEXTS),
         (declare_user, "display_name", "Ännchen\n$ 1"),
         (declare_user, "role", "USER"),
         (declare_user, "identity_provider_user_id", f"0123456789-{IDENTITY}"),
@@ -211,7 +196,7 @@ def test_tokens_are_not_checked(declare: Declare) -> None:
     own: dict[Declare, dict[str, Any]] = {
         register: {"entity_id": token, "email": token, "aliases": [token, token]},
         declare_user: {
-            **dict.fromkeys(TEXTS, token),
+            **dict.fromkeys(USER_TEXTS, token),
             "name": token,
             "role": token,
             "identity_provider_user_id": token,

@@ -36,11 +36,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_construct_and_the_function_and_nothing_else(wheel: Path) -> None:
     construct = (ROOT / "constructs" / "cdk_workmail").glob("*.py")
-    function = (ROOT / "lambda_src" / "workmail_provider").glob("*.py")
+    source = ROOT / "lambda_src"
+    function = (source / "workmail_provider").rglob("*.py")
     expected = {
         "cdk_workmail/py.typed",
         *(f"cdk_workmail/{path.name}" for path in construct),
-        *(f"cdk_workmail/lambda_src/workmail_provider/{path.name}" for path in function),
+        *(f"cdk_workmail/lambda_src/{path.relative_to(source).as_posix()}" for path in function),
     }
     shipped = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert shipped == expected

@@ -12,7 +12,7 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -56,12 +56,9 @@ class _Dispatcher(CfnResource):
     """crhelper for one request: it calls `perform` and sends the result to `response`."""
 
     def __init__(self, response: Response, perform: Callable[[], Outcome], clock: Clock) -> None:
-        # With the levels that the loggers have, because crhelper sets them.
-        super().__init__(
-            log_level=logging.getLevelName(logging.root.level),
-            boto_level="NOTSET",
-            sleep_on_delete=0,
-        )
+        # The levels that the loggers have: crhelper sets them, by name or by number.
+        level: Any = logging.root.level
+        super().__init__(log_level=level, boto_level="NOTSET", sleep_on_delete=0)
         self._response = response
         self._clock = clock
 
@@ -141,7 +138,8 @@ class _Execution:
     clients: Clients
     clock: Clock
     delay: ThrottleDelay
-    event: Mapping[str, Any]
+    # With the response URL.
+    event: Mapping[str, Any] = field(repr=False)
     context: LambdaContext
     request: Request
     response: Response

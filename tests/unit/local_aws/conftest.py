@@ -1,16 +1,15 @@
-"""A local WorkMail behind HTTP with one organization, and a real boto3 client for it."""
+"""A local WorkMail with one organization, called directly, and behind HTTP for a real boto3."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from local_aws.workmail import Organization, WorkMail, WorkMailServer
+from local_aws.workmail import Organization, WorkMail, WorkMailError, WorkMailServer
 from local_aws.workmail.wire import operation_model
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """A time that passes when a test says so."""
+    """A time that a test advances."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -28,6 +27,36 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+class Api:
+    """Calls about one organization, without HTTP."""
+
+    def __init__(self, workmail: WorkMail, organization_id: str) -> None:
+        self.workmail = workmail
+        self.organization_id = organization_id
+
+    def __call__(self, operation: str, **parameters: Any) -> Any:
+        given = {"OrganizationId": self.organization_id, **parameters}
+        return self.workmail.perform(operation, given)
+
+    def error(self, operation: str, **parameters: Any) -> str | None:
+        """The code of the error, None after success."""
+        try:
+            self(operation, **parameters)
+        except WorkMailError as error:
+            return error.code
+        return None
+
+    def register(self, *names: str) -> None:
+        for name in names:
+            self("RegisterToWorkMail", EntityId=name, Email=f"{name}@example.com")
+
+    def deregister(self, name: str) -> None:
+        self("DeregisterFromWorkMail", EntityId=name)
+
+    def user(self, name: str = "alice") -> Any:
+        return self("DescribeUser", UserId=name)
 
 
 def boto3_client(endpoint_url: str, **configuration: Any) -> WorkMailClient:
@@ -42,52 +71,14 @@ def boto3_client(endpoint_url: str, **configuration: Any) -> WorkMailClient:
     )
 
 
-def error_of(call: Callable[..., Any], **parameters: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**parameters)
-    error = raised.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-def code_of(call: Callable[..., Any], **parameters: Any) -> str:
-    return error_of(call, **parameters)[0]
-
-
-def register(client: WorkMailClient, org: str, entity: str, email: str | None = None) -> None:
-    client.register_to_work_mail(
-        OrganizationId=org, EntityId=entity, Email=email or f"{entity}@example.com"
-    )
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[tuple[WorkMail, WorkMailServer, Clock, WorkMailClient]]:
-    clock = Clock()
-    workmail = WorkMail(clock=clock)
-    with WorkMailServer(workmail) as server:
-        client = boto3_client(server.endpoint_url)
-        yield workmail, server, clock, client
-        client.close()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def workmail(served: tuple[WorkMail, WorkMailServer, Clock, WorkMailClient]) -> WorkMail:
-    served[0].reset()
-    return served[0]
-
-
-@pytest.fixture
-def server(served: tuple[WorkMail, WorkMailServer, Clock, WorkMailClient]) -> WorkMailServer:
-    return served[1]
-
-
-@pytest.fixture
-def clock(served: tuple[WorkMail, WorkMailServer, Clock, WorkMailClient]) -> Clock:
-    return served[2]
-
-
-@pytest.fixture
-def client(served: tuple[WorkMail, WorkMailServer, Clock, WorkMailClient]) -> WorkMailClient:
-    return served[3]
+def workmail(clock: Clock) -> WorkMail:
+    return WorkMail(clock=clock)
 
 
 @pytest.fixture
@@ -102,14 +93,22 @@ def organization(workmail: WorkMail) -> Organization:
 
 
 @pytest.fixture
-def org(organization: Organization) -> str:
-    return organization.organization_id
-
-
-@pytest.fixture
-def only_documented_errors(workmail: WorkMail) -> Iterator[None]:
-    """Fails a test in which an operation answers an error that the model does not list for it."""
-    yield
+def api(workmail: WorkMail, organization: Organization) -> Iterator[Api]:
+    """Fails a test in which an operation raises an error that the model does not list for it."""
+    yield Api(workmail, organization.organization_id)
     for call in workmail.calls:
         documented = {shape.name for shape in operation_model(call.operation).error_shapes}
         assert call.error_code is None or call.error_code in documented, call
+
+
+@pytest.fixture
+def server(workmail: WorkMail) -> Iterator[WorkMailServer]:
+    with WorkMailServer(workmail) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: WorkMailServer, organization: Organization) -> Iterator[WorkMailClient]:
+    client = boto3_client(server.endpoint_url)
+    yield client
+    client.close()

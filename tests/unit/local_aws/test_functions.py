@@ -1,4 +1,4 @@
-"""Functions of MiniStack reach the local WorkMail, and their roles' policies count there."""
+"""Functions of MiniStack reach the local WorkMail with the permissions of their roles."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def handler(event, context):
             )
         except ClientError as error:
             outcome = error.response["Error"]["Code"]
-    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
-    answer |= {"Status": "SUCCESS", "PhysicalResourceId": "it", "Data": {"Outcome": outcome}}
+    response = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    response |= {"Status": "SUCCESS", "PhysicalResourceId": "it", "Data": {"Outcome": outcome}}
     urllib.request.urlopen(
         urllib.request.Request(
-            event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
+            event["ResponseURL"], json.dumps(response).encode(), {"Content-Type": ""}, method="PUT"
         )
     )
 """
@@ -39,7 +39,7 @@ ARN = f"arn:aws:workmail:us-east-1:000000000000:organization/{SAMPLE.organizatio
 
 
 def registration(name: str, entity: str, allowed_on: str | None) -> dict[str, Any]:
-    """A custom resource with a function and a role of its own; None: a role without policy."""
+    """A custom resource with its own function and role; None: a role without policy."""
     statement = {"Effect": "Allow", "Action": "workmail:RegisterToWorkMail", "Resource": allowed_on}
     trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
     return {
@@ -77,7 +77,7 @@ def registration(name: str, entity: str, allowed_on: str | None) -> dict[str, An
 
 
 def deployed(local_aws: LocalAws, **registrations: tuple[str, str | None]) -> dict[str, str]:
-    """Deploy a stack of registrations and give the outcome of each."""
+    """Deploy a stack of registrations; the outcome of each."""
     resources: dict[str, Any] = {}
     for name, (entity, allowed_on) in registrations.items():
         resources |= registration(name, entity, allowed_on)

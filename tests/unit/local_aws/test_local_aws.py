@@ -1,7 +1,8 @@
-"""The embedded AWS as a whole: it starts, serves, and leaves nothing behind."""
+"""The embedded AWS as a whole: it starts, serves, and stops without remains."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,13 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import LocalAws, MiniStackError, SampleOrganization, WorkMail, sample_organization
+from local_aws import LocalAws, MiniStackError, sample_organization
 from local_aws.certificate import create_certificate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place of its own for temporary folders, so that a test sees all that is left."""
+    """The folder of temporary files, so that a test sees what remains."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     return tmp_path
@@ -53,20 +53,20 @@ def open_sockets() -> set[str]:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """The commands of the processes that have this folder in their arguments."""
+    """The commands of the processes with this folder in their arguments."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
-            continue  # it ended in the meantime
+            continue  # it has ended
         if str(folder) in command:
             found.append(command)
     return found
 
 
 class TestStartAndStop:
-    def test_nothing_is_left(self, temporary: Path) -> None:
+    def test_nothing_remains(self, temporary: Path) -> None:
         threads, sockets = set(threading.enumerate()), open_sockets()
         with LocalAws() as local_aws:
             urls = [local_aws.endpoint_url, local_aws.workmail_endpoint_url]
@@ -82,39 +82,39 @@ class TestStartAndStop:
         assert open_sockets() <= sockets
         local_aws.close()
 
-    def test_nothing_is_left_when_the_start_is_interrupted(
+    def test_nothing_remains_of_an_interrupted_start(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def interrupt(*_: object) -> bool:
             raise KeyboardInterrupt
 
         threads = set(threading.enumerate())
-        monkeypatch.setattr("local_aws.ministack.MiniStack._answers", interrupt)
+        monkeypatch.setattr("local_aws.ministack.MiniStack._responds", interrupt)
         with pytest.raises(KeyboardInterrupt), LocalAws():
             pass
         assert not processes_in(temporary)
         assert not list(temporary.iterdir())
         assert set(threading.enumerate()) <= threads
 
-    def test_a_ministack_that_cannot_start_says_why(
+    def test_the_error_of_a_failed_start_has_the_reason(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         broken = temporary / "broken.py"
-        broken.write_text("raise SystemExit('no such luck')")
+        broken.write_text("raise SystemExit('broken on purpose')")
         monkeypatch.setattr("local_aws.ministack._PROCESS", broken)
-        with pytest.raises(MiniStackError, match="no such luck"), LocalAws():
+        with pytest.raises(MiniStackError, match="broken on purpose"), LocalAws():
             pass
         assert list(temporary.iterdir()) == [broken]
 
-    def test_two_at_a_time(self, local_aws: LocalAws) -> None:
+    def test_two_run_at_the_same_time(self, local_aws: LocalAws) -> None:
         with LocalAws(region="eu-west-1") as other:
-            queue = other.client("sqs").create_queue(QueueName="mine")["QueueUrl"]
+            queue = other.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
             seen_here = local_aws.client("sqs", "eu-west-1").list_queues()
             assert queue in other.client("sqs").list_queues()["QueueUrls"]
             assert queue not in seen_here.get("QueueUrls", [])
         local_aws.client("s3").list_buckets()
 
-    def test_a_killed_parent_takes_it_along(self, temporary: Path) -> None:
+    def test_it_ends_with_a_killed_parent(self, temporary: Path) -> None:
         script = (
             "import os, signal; from local_aws import LocalAws; LocalAws().start(); "
             "os.kill(os.getpid(), signal.SIGKILL)"
@@ -130,17 +130,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if condition():
             return
         threading.Event().wait(0.02)
-    pytest.fail("it did not happen within 20 s")
+    pytest.fail("the condition is still false after 20 s")
 
 
 class TestCommandLine:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_up_runs_until_it_is_told_to_stop(self, temporary: Path, number: int) -> None:
-        environment = {**os.environ, "AWS_PROFILE": "somebody"}
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+    def test_up_runs_until_a_signal(self, temporary: Path, number: int, code: int) -> None:
+        file = temporary / "organization.json"
+        organization_id = f"m-{'0' * 32}"
+        file.write_text(json.dumps({"organization_id": organization_id}))
         with subprocess.Popen(
-            [sys.executable, "-m", "local_aws", "up"],
+            [sys.executable, "-m", "local_aws", "up", "--organization", str(file)],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "AWS_PROFILE": "personal"},
             stdout=subprocess.PIPE,
             text=True,
         ) as command:
@@ -148,32 +150,97 @@ class TestCommandLine:
             shown = []
             for line in command.stdout:
                 shown.append(line.strip())
-                if line.startswith("Ctrl-C"):
+                if "Ctrl-C" in line:
                     break
             command.send_signal(number)
-            assert command.wait() == 128 + number
+            assert command.wait() == code
         exports = dict(
             line.removeprefix("export ").split("=", 1) for line in shown if "export " in line
         )
         assert exports["AWS_ENDPOINT_URL_WORKMAIL"].startswith("http://127.0.0.1:")
-        assert "unset AWS_PROFILE" in shown
-        assert "npx cdk deploy" in shown
+        assert organization_id in shown[0]
+        assert {"unset AWS_PROFILE", "npx cdk deploy"} <= set(shown)
         assert refuses(exports["AWS_ENDPOINT_URL"])
         assert not list(temporary.glob("local-aws-*"))
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("{}", "the key 'organization_id' is missing"),
+            ("{", "Expecting property name"),
+            (None, "No such file"),
+        ],
+    )
+    def test_up_names_the_file_that_it_cannot_read(
+        self, tmp_path: Path, text: str | None, message: str
+    ) -> None:
+        file = tmp_path / "organization.json"
+        if text:
+            file.write_text(text)
+        ended = subprocess.run(
+            [sys.executable, "-m", "local_aws", "up", "--organization", str(file)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        assert line.startswith(f"{file}: ") and message in line
+
+
+class TestMake:
+    def test_ctrl_c_ends_make_up_without_an_error_line(self, temporary: Path) -> None:
+        with subprocess.Popen(
+            ["make", "--assume-old=install", "up"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as command:
+            assert command.stdout is not None
+            while "Ctrl-C" not in command.stdout.readline():
+                assert command.poll() is None
+            # A terminal sends Ctrl-C to the whole process group.
+            os.killpg(command.pid, signal.SIGINT)
+            assert command.stdout.read() == ""
+        assert not list(temporary.glob("local-aws-*"))
+        assert not processes_in(temporary)
+
+    def test_clean_removes_what_git_ignores_and_nothing_else(self, tmp_path: Path) -> None:
+        ignored = (ROOT / ".gitignore").read_text().split()
+        # The CLI writes it for lookups, which no target makes.
+        ignored.remove("cdk.context.json")
+        for name in ignored:
+            path = tmp_path / name.replace("*", "some").rstrip("/")
+            if name.endswith("/"):
+                path.mkdir()
+                (path / "file").touch()
+            else:
+                path.touch()
+        (tmp_path / "package" / "__pycache__").mkdir(parents=True)
+        kept = tmp_path / "package" / "module.py"
+        kept.touch()
+        subprocess.run(["make", "-f", ROOT / "Makefile", "clean"], cwd=tmp_path, check=True)
+        assert list(tmp_path.iterdir()) == [kept.parent]
+        assert list(kept.parent.iterdir()) == [kept]
+
 
 class TestEnvironment:
-    def test_it_leads_a_subprocess_here(self, local_aws: LocalAws, tmp_path: Path) -> None:
+    def test_a_subprocess_reaches_the_embedded_aws(
+        self, local_aws: LocalAws, tmp_path: Path
+    ) -> None:
         config = tmp_path / ".aws" / "config"
         config.parent.mkdir()
-        config.write_text("[default]\nrequest_checksum_calculation = never heard of\n")
+        config.write_text("[default]\nrequest_checksum_calculation = unknown\n")
         sample = sample_organization(local_aws.workmail)
         script = (
             "import boto3; "
             "print(boto3.client('sts').get_caller_identity()['Account']); "
             "workmail = boto3.client('workmail'); "
-            f"answer = workmail.list_users(OrganizationId={sample.organization_id!r}); "
-            "print(*(user['Name'] for user in answer['Users'])); "
+            f"response = workmail.list_users(OrganizationId={sample.organization_id!r}); "
+            "print(*(user['Name'] for user in response['Users'])); "
             "boto3.client('s3').create_bucket(Bucket='from-outside')"
         )
         ran = subprocess.run(
@@ -186,13 +253,13 @@ class TestEnvironment:
         assert ran.stdout.split() == ["000000000000", "alice", "bob"]
         local_aws.client("s3").head_bucket(Bucket="from-outside")
 
-    def test_the_persons_own_settings_stay_outside(
+    def test_personal_settings_do_not_count(
         self, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("AWS_PROFILE", "somebody")
+        monkeypatch.setenv("AWS_PROFILE", "personal")
         monkeypatch.setenv("AWS_CA_BUNDLE", "nowhere.pem")
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1")
-        monkeypatch.setenv("AWS_SESSION_TOKEN", "theirs")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "personal")
         local_aws.client("sqs").list_queues()
         assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS"}.isdisjoint(
             local_aws.process_environment
@@ -232,20 +299,3 @@ def handshake(server_side: ssl.SSLContext, client_side: ssl.SSLContext, name: st
             side.do_handshake()
         except ssl.SSLWantReadError:
             continue
-
-
-def test_the_sample_is_an_organization_of_four_disabled_entities() -> None:
-    workmail = WorkMail(region="eu-west-1")
-    sample = sample_organization(workmail)
-    assert sample == SampleOrganization()
-    assert sample.organization_id == "m-0123456789abcdef0123456789abcdef"
-    organization = workmail.organization(sample.organization_id)
-    assert {e.entity_id: (e.name, e.state) for e in organization.entities.values()} == {
-        sample.alice_id: ("alice", "DISABLED"),
-        sample.bob_id: ("bob", "DISABLED"),
-        sample.team_id: ("team", "DISABLED"),
-        sample.board_room_id: ("board-room", "DISABLED"),
-    }
-    assert organization.region == "eu-west-1"
-    given: dict[str, Any] = {"OrganizationId": sample.organization_id}
-    workmail.perform("DescribeResource", {**given, "ResourceId": sample.board_room_id})

@@ -1,12 +1,11 @@
-"""The contract tests of CloudFormation's registry types, turned to a custom resource.
+"""The contract tests of CloudFormation's registry types, applied to a custom resource.
 
 Those that begin with `contract_` have the names that the CloudFormation CLI gives them:
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/contract-tests.html
-A custom resource has no read and no list handler: what is read is what WorkMail shows and what the
-answer's Data say, what is listed are the entities that WorkMail lists as enabled. Nor has it error
-codes: what a registry type answers with AlreadyExists or NotFound, a custom resource has to make
-so, because CloudFormation delivers a request twice, and Delete for what is gone already.
-Tags are the one thing that those tests ask for and a registration has not.
+A custom resource has neither a read nor a list handler: a read is what WorkMail shows and what the
+response's Data say, a list are the entities that WorkMail lists as enabled. It has no error codes
+either: where a registry type fails with AlreadyExists or NotFound, a custom resource converges,
+because CloudFormation may deliver a request twice. A registration has no tags.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Entity
-from tests.support.harness import FunctionHarness
+from tests.support.harness import FunctionHarness, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
 Response = dict[str, Any]
 
 DOCUMENTED = Behaviour()
-# Each way in which the documents leave WorkMail's behaviour open, the other way round.
+# The opposite of each behaviour that the documents leave open.
 OTHERWISE = Behaviour(
     register_enabled_same_address_fails=True,
     register_enabled_other_address_fails=True,
@@ -35,239 +34,192 @@ OTHERWISE = Behaviour(
     address_stays_reserved=True,
     settle_delay=20,
 )
-KINDS = ["alice", "team", "board-room"]
+NEW = "new@example.com"
 
 
-@pytest.fixture(params=[DOCUMENTED, OTHERWISE], ids=["as documented", "otherwise"])
-def world(request: pytest.FixtureRequest) -> FunctionHarness:
-    world = FunctionHarness()
-    world.workmail.behaviour = request.param
-    return world
+class ContractHarness(FunctionHarness):
+    """The handlers of a registry type, for the registration of one entity."""
 
-
-@pytest.fixture(params=KINDS)
-def entity(request: pytest.FixtureRequest, world: FunctionHarness) -> Entity:
-    return world.organization.entity(request.param)
-
-
-class Handlers:
-    """The five handlers of a registry type, for the registration of one entity."""
-
-    def __init__(self, world: FunctionHarness, entity: Entity) -> None:
-        self._world = world
-        self._entity = entity
-        self.address = f"{entity.name}@example.com"
+    def __init__(self, name: str, behaviour: Behaviour) -> None:
+        super().__init__()
+        self.workmail.behaviour = behaviour
+        self.entity: Entity = self.organization.entity(name)
+        self.address = f"{name}@example.com"
+        self.own = self.registration_id(self.entity)
 
     def create(self, email: str = "") -> Response:
-        self._world.stack.status = "UPDATE_IN_PROGRESS"
-        return self._send("Create", None, email or self.address)
+        return self._request("UPDATE_IN_PROGRESS", "Create", None, email or self.address)
 
-    def update(self, physical_id: str, email: str) -> Response:
-        self._world.stack.status = "UPDATE_IN_PROGRESS"
-        return self._send("Update", physical_id, email)
+    def update(self, email: str) -> Response:
+        return self._request("UPDATE_IN_PROGRESS", "Update", self.own, email)
 
-    def delete(self, physical_id: str) -> Response:
-        self._world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-        return self._send("Delete", physical_id, self.address)
+    def delete(self, physical_id: str = "") -> Response:
+        status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        return self._request(status, "Delete", physical_id or self.own, self.address)
 
-    def read(self) -> tuple[str, str | None]:
-        """State and primary address, once WorkMail shows what it was asked for."""
+    def reads_enabled(self, email: str) -> bool:
+        """Whether WorkMail shows the entity with this address, and lists it and no other."""
         described = self._describe()
-        email = described.get("Email") if described["State"] == "ENABLED" else None
-        return described["State"], email
+        enabled = (described["State"], described.get("Email")) == ("ENABLED", email)
+        return enabled and self.list() == {self.entity.entity_id}
+
+    def reads_disabled(self) -> bool:
+        return self._describe()["State"] == "DISABLED" and self.list() == set()
 
     def list(self) -> set[str]:
         """The ids of the entities that WorkMail lists as enabled."""
-        listed: set[str] = set()
-        for operation, member in (
-            ("ListUsers", "Users"),
-            ("ListGroups", "Groups"),
-            ("ListResources", "Resources"),
-        ):
-            page = self._world.workmail.perform(operation, {"OrganizationId": ORGANIZATION_ID})
-            listed |= {row["Id"] for row in page[member] if row["State"] == "ENABLED"}
-        return listed
+        return {
+            row["Id"]
+            for kind in ("Users", "Groups", "Resources")
+            for row in self.workmail.perform(f"List{kind}", {"OrganizationId": ORGANIZATION_ID})[
+                kind
+            ]
+            if row["State"] == "ENABLED"
+        }
 
-    def _send(self, request_type: str, physical_id: str | None, email: str) -> Response:
-        return self._world.send(request_type, physical_id, EntityId=self._entity.name, Email=email)
+    def is_registered(self, response: Response, email: str) -> bool:
+        """Whether the response and what is read are as declared."""
+        assert succeeded(response) == self.own
+        assert response["Data"] == {
+            "OrganizationId": ORGANIZATION_ID,
+            "EntityId": self.entity.entity_id,
+            "EntityType": self.entity.kind,
+            "Email": email,
+        }
+        return self.reads_enabled(email)
+
+    def _request(self, status: str, request_type: str, own: str | None, email: str) -> Response:
+        self.stack.status = status
+        return self.send(request_type, own, EntityId=self.entity.name, Email=email)
 
     def _describe(self) -> dict[str, Any]:
-        name = {"USER": "User", "GROUP": "Group", "RESOURCE": "Resource"}[self._entity.kind]
-        return self._world.workmail.perform(
+        name = self.entity.kind.title()
+        return self.workmail.perform(
             f"Describe{name}",
-            {"OrganizationId": ORGANIZATION_ID, f"{name}Id": self._entity.entity_id},
+            {"OrganizationId": ORGANIZATION_ID, f"{name}Id": self.entity.entity_id},
         )
 
 
-@pytest.fixture
-def handlers(world: FunctionHarness, entity: Entity) -> Handlers:
-    return Handlers(world, entity)
+@pytest.fixture(params=[DOCUMENTED, OTHERWISE], ids=["as documented", "otherwise"])
+def behaviour(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture(params=["alice", "team", "board-room"])
+def harness(request: pytest.FixtureRequest, behaviour: Behaviour) -> ContractHarness:
+    return ContractHarness(request.param, behaviour)
 
 
 @pytest.fixture
-def created(handlers: Handlers) -> str:
-    """The physical id of what was created."""
-    answer = handlers.create()
-    assert answer["Status"] == "SUCCESS"
-    return str(answer["PhysicalResourceId"])
+def created(harness: ContractHarness) -> ContractHarness:
+    succeeded(harness.create())
+    return harness
 
 
 @pytest.fixture
-def updated(handlers: Handlers, created: str) -> Response:
-    answer = handlers.update(created, "new@example.com")
-    assert answer["Status"] == "SUCCESS"
-    return answer
-
-
-@pytest.fixture
-def deleted(handlers: Handlers, created: str) -> str:
-    """The physical id of what was created and deleted again."""
-    answer = handlers.delete(created)
-    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", created)
+def updated(created: ContractHarness) -> ContractHarness:
+    succeeded(created.update(NEW))
     return created
 
 
-def declared(handlers: Handlers, answer: Response, entity: Entity, email: str) -> None:
-    """The input of a request equals the output of its answer and of a reading."""
-    assert answer["Status"] == "SUCCESS"
-    assert answer["PhysicalResourceId"] == f"{ORGANIZATION_ID}/{entity.entity_id}"
-    assert answer["Data"] == {
-        "OrganizationId": ORGANIZATION_ID,
-        "EntityId": entity.entity_id,
-        "EntityType": entity.kind,
-        "Email": email,
-    }
-    assert handlers.read() == ("ENABLED", email)
+@pytest.fixture
+def deleted(created: ContractHarness) -> ContractHarness:
+    succeeded(created.delete())
+    return created
 
 
-class TestCreate:
-    def test_contract_create_create(self, handlers: Handlers, entity: Entity, created: str) -> None:
-        """The second is the same request delivered again, and has the same answer."""
-        declared(handlers, handlers.create(), entity, handlers.address)
-
-    def test_contract_create_read(self, handlers: Handlers, entity: Entity) -> None:
-        declared(handlers, handlers.create(), entity, handlers.address)
-
-    def test_contract_create_list(self, handlers: Handlers, entity: Entity, created: str) -> None:
-        assert handlers.list() == {entity.entity_id}
-
-    def test_contract_create_delete(self, handlers: Handlers, created: str) -> None:
-        answer = handlers.delete(created)
-        assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", created)
-        assert answer["Data"] == {}
-        assert handlers.read() == ("DISABLED", None)
-
-    def test_update_of_what_was_just_created_changes_nothing(
-        self, handlers: Handlers, entity: Entity, created: str
-    ) -> None:
-        declared(handlers, handlers.update(created, handlers.address), entity, handlers.address)
-
-    def test_contract_invalid_create(self, handlers: Handlers) -> None:
-        answer = handlers.create("not an address")
-        assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", NEVER_CREATED)
-        assert handlers.read() == ("DISABLED", None)
-        # What CloudFormation sends after a failed Create.
-        assert handlers.delete(NEVER_CREATED)["Status"] == "SUCCESS"
+def test_contract_create_read_and_list(harness: ContractHarness) -> None:
+    assert harness.is_registered(harness.create(), harness.address)
 
 
-class TestUpdate:
-    def test_contract_update_read(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Response
-    ) -> None:
-        assert updated["PhysicalResourceId"] == created
-        declared(handlers, updated, entity, "new@example.com")
-
-    def test_contract_update_list(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Response
-    ) -> None:
-        assert updated["PhysicalResourceId"] == created
-        assert handlers.list() == {entity.entity_id}
-
-    def test_an_update_delivered_twice_is_one(
-        self, handlers: Handlers, entity: Entity, created: str, updated: Response
-    ) -> None:
-        declared(handlers, handlers.update(created, "new@example.com"), entity, "new@example.com")
-
-    def test_delete_after_an_update_disables(
-        self, handlers: Handlers, created: str, updated: Response
-    ) -> None:
-        assert handlers.delete(created)["Status"] == "SUCCESS"
-        assert handlers.read() == ("DISABLED", None)
-
-    def test_contract_update_without_create(self, handlers: Handlers, entity: Entity) -> None:
-        """A registry type fails with NotFound; here what is declared is made so."""
-        answer = handlers.update(f"{ORGANIZATION_ID}/{entity.entity_id}", handlers.address)
-        declared(handlers, answer, entity, handlers.address)
-
-    def test_contract_update_create_only_property(
-        self, world: FunctionHarness, handlers: Handlers, entity: Entity, created: str
-    ) -> None:
-        """A registry type fails with NotUpdatable; here another entity is a replacement."""
-        world.stack.resources["Alice"] = (created, "UPDATE_IN_PROGRESS")
-        replacement = Handlers(world, world.bob)
-        answer = replacement.update(created, "bob@example.com")
-        declared(replacement, answer, world.bob, "bob@example.com")
-        assert handlers.read() == ("ENABLED", handlers.address)
-        # What CloudFormation sends in the clean-up phase after a replacement.
-        world.stack.resources["Alice"] = (answer["PhysicalResourceId"], "UPDATE_COMPLETE")
-        assert handlers.delete(created)["Status"] == "SUCCESS"
-        assert handlers.list() == {world.bob.entity_id}
-
-    def test_contract_update_non_existent_resource(
-        self, world: FunctionHarness, handlers: Handlers, entity: Entity
-    ) -> None:
-        """What does not exist in WorkMail cannot be made so: the entity, not its registration."""
-        entity.visible_from = world.now + 10_000
-        own = f"{ORGANIZATION_ID}/{entity.entity_id}"
-        answer = handlers.update(own, handlers.address)
-        assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", own)
-        assert f"{entity.name} is not in organization {ORGANIZATION_ID}" in answer["Reason"]
-        entity.visible_from = 0.0
-
-    def test_an_invalid_update_leaves_what_there_is(self, handlers: Handlers, created: str) -> None:
-        answer = handlers.update(created, "not an address")
-        assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", created)
-        assert handlers.read() == ("ENABLED", handlers.address)
+def test_contract_create_create(created: ContractHarness) -> None:
+    """The second is the same request delivered again: it has the same response."""
+    assert created.is_registered(created.create(), created.address)
 
 
-class TestDelete:
-    def test_contract_delete_read(self, handlers: Handlers, deleted: str) -> None:
-        assert handlers.read() == ("DISABLED", None)
+def test_contract_create_delete(created: ContractHarness) -> None:
+    response = created.delete()
+    assert succeeded(response) == created.own
+    assert response["Data"] == {}
+    assert created.reads_disabled()
 
-    def test_contract_delete_list(self, handlers: Handlers, deleted: str) -> None:
-        assert handlers.list() == set()
 
-    def test_contract_delete_delete(self, handlers: Handlers, deleted: str) -> None:
-        """A registry type fails with NotFound; here what is gone is what was asked for."""
-        answer = handlers.delete(deleted)
-        assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", deleted)
+def test_an_update_right_after_the_create_changes_nothing(created: ContractHarness) -> None:
+    assert created.is_registered(created.update(created.address), created.address)
 
-    def test_contract_delete_create(self, handlers: Handlers, entity: Entity, deleted: str) -> None:
-        answer = handlers.create()
-        declared(handlers, answer, entity, handlers.address)
-        assert answer["PhysicalResourceId"] == deleted
 
-    def test_contract_delete_update(self, handlers: Handlers, entity: Entity, deleted: str) -> None:
-        """A registry type fails with NotFound; here what is declared is made so again."""
-        declared(handlers, handlers.update(deleted, handlers.address), entity, handlers.address)
+def test_contract_invalid_create(harness: ContractHarness) -> None:
+    response = harness.create("not an address")
+    assert "Email does not match" in failed(response)
+    assert response["PhysicalResourceId"] == NEVER_CREATED
+    # What CloudFormation sends after a failed Create.
+    assert succeeded(harness.delete(NEVER_CREATED)) == NEVER_CREATED
+    assert harness.reads_disabled()
 
-    @pytest.mark.parametrize("request_type", ["create", "update"])
-    def test_create_or_update_within_a_month_of_the_delete_brings_the_mail_back(
-        self,
-        world: FunctionHarness,
-        handlers: Handlers,
-        entity: Entity,
-        deleted: str,
-        request_type: str,
-    ) -> None:
-        before = replace(entity.mailbox) if entity.mailbox else None
-        world.pass_time(29 * 24 * 3600)
-        answer = (
-            handlers.create()
-            if request_type == "create"
-            else handlers.update(deleted, handlers.address)
-        )
-        declared(handlers, answer, entity, handlers.address)
-        after = entity.mailbox
-        assert (after and after.mailbox_id) == (before and before.mailbox_id)
-        assert after is None or after.deprovisioned_at is None
+
+def test_contract_update_read_and_list(created: ContractHarness) -> None:
+    assert created.is_registered(created.update(NEW), NEW)
+
+
+def test_an_update_delivered_twice_is_one(updated: ContractHarness) -> None:
+    assert updated.is_registered(updated.update(NEW), NEW)
+
+
+def test_a_delete_after_an_update_disables(updated: ContractHarness) -> None:
+    assert succeeded(updated.delete()) == updated.own
+    assert updated.reads_disabled()
+
+
+def test_contract_update_without_create(harness: ContractHarness) -> None:
+    """A registry type fails with NotFound; this one converges."""
+    assert harness.is_registered(harness.update(harness.address), harness.address)
+
+
+def test_contract_update_create_only_property(created: ContractHarness) -> None:
+    """A registry type fails with NotUpdatable; this one replaces."""
+    created.stack.resources["Alice"] = (created.own, "UPDATE_IN_PROGRESS")
+    created.stack.status = "UPDATE_IN_PROGRESS"
+    bob: dict[str, Any] = {"EntityId": "bob", "Email": "bob@example.com"}
+    replacement = succeeded(created.send("Update", created.own, **bob))
+    assert replacement == created.registration_id(created.bob)
+    assert created.list() == {created.entity.entity_id, created.bob.entity_id}
+    # What CloudFormation sends in the clean-up phase after a replacement.
+    created.stack.resources["Alice"] = (replacement, "UPDATE_COMPLETE")
+    succeeded(created.delete())
+    assert created.list() == {created.bob.entity_id}
+
+
+def test_contract_update_non_existent_resource(harness: ContractHarness) -> None:
+    """An entity that does not exist cannot be registered."""
+    harness.entity.visible_from = harness.now + 10_000
+    response = harness.update(harness.address)
+    assert f"{harness.entity.name} is not in organization" in failed(response)
+    assert response["PhysicalResourceId"] == harness.own
+
+
+def test_an_invalid_update_changes_nothing(created: ContractHarness) -> None:
+    response = created.update("not an address")
+    assert "Email does not match" in failed(response)
+    assert response["PhysicalResourceId"] == created.own
+    assert created.reads_enabled(created.address)
+
+
+def test_contract_delete_read_and_list(deleted: ContractHarness) -> None:
+    assert deleted.reads_disabled()
+
+
+def test_contract_delete_delete(deleted: ContractHarness) -> None:
+    """A registry type fails with NotFound; this one has nothing to delete."""
+    assert succeeded(deleted.delete()) == deleted.own
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+def test_contract_delete_create_and_update(deleted: ContractHarness, is_update: bool) -> None:
+    """Within a month they restore the mailbox. A registry type fails the Update with NotFound."""
+    before = replace(deleted.entity.mailbox) if deleted.entity.mailbox else None
+    deleted.pass_time(29 * 24 * 3600)
+    response = deleted.update(deleted.address) if is_update else deleted.create()
+    assert deleted.is_registered(response, deleted.address)
+    after = deleted.entity.mailbox
+    assert (after and after.mailbox_id) == (before and before.mailbox_id)
+    assert after is None or after.deprovisioned_at is None

@@ -1,4 +1,4 @@
-"""The layer over crhelper: exactly one answer to every request, whatever happens."""
+"""The adapter to crhelper: exactly one response to each request, whatever happens."""
 
 from __future__ import annotations
 
@@ -7,43 +7,65 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
 from crhelper import CfnResource
 
-from tests.support.lambda_fakes import SECRET, Context, Mailbox, cloudformation, event
+from tests.support.lambda_fakes import SECRET, Context, event
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED
 from workmail_provider.errors import RequestFailed
+from workmail_provider.retry import Clock
 
 Work = Callable[[Invocation], Outcome]
+LOGGERS = (None, "boto", "boto3", "botocore", "urllib3", "crhelper")
+
+
+class StoppedTimer(threading.Timer):
+    """A timer that a test fires by calling its `function`."""
+
+    def start(self) -> None:
+        pass
 
 
 @dataclass
-class Scripted:
-    """A resource type that does the same work for every request."""
+class Provider:
+    """A custom resource type that does the same work for every request."""
 
     work: Work
+    responses: list[dict[str, Any]] = field(default_factory=list)
+    timers: list[StoppedTimer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clock = Clock(timer=self._timer)
+        types = {"Custom::WorkMailRegistration": self}
+        self.function = CustomResource(types, lambda *_: None, clock, self._put)
 
     def create(self, invocation: Invocation) -> Outcome:
         return self.work(invocation)
 
     update = delete = create
 
+    def respond(
+        self, request_type: str = "Create", seconds: float = 60.0, **changes: Any
+    ) -> dict[str, Any]:
+        """The response to one request."""
+        before = len(self.responses)
+        self.function(event(request_type, **changes), Context(seconds))
+        assert len(self.responses) == before + 1, "exactly one response to each request"
+        return self.responses[-1]
 
-def respond(work: Work, request: dict[str, Any], context: Context | None = None) -> Mailbox:
-    """Has one request done and returns what CloudFormation got."""
+    def _put(self, url: str, body: bytes, timeout: float) -> int:
+        self.responses.append(json.loads(body))
+        return 200
 
-    def no_clients(service: str, region: str | None) -> Any:
-        raise AssertionError(f"a {service} client was made that this request does not need")
-
-    provider = CustomResource({"Custom::WorkMailRegistration": Scripted(work)}, no_clients)
-    with cloudformation() as mailbox:
-        provider({**request, "ResponseURL": mailbox.url}, context or Context())
-    return mailbox
+    def _timer(self, seconds: float, function: Callable[[], None]) -> StoppedTimer:
+        self.timers.append(StoppedTimer(seconds, function))
+        return self.timers[-1]
 
 
 def succeed(invocation: Invocation) -> Outcome:
@@ -52,17 +74,25 @@ def succeed(invocation: Invocation) -> Outcome:
 
 def raising(error: BaseException) -> Work:
     def work(invocation: Invocation) -> Outcome:
+        invocation.set_physical_id("set")
         raise error
 
     return work
 
 
+@pytest.fixture
+def restored_loggers(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    for name in LOGGERS:
+        caplog.set_level(logging.getLogger(name).level, logger=name)
+    return caplog
+
+
 @pytest.mark.parametrize("request_type", ["Create", "Update", "Delete"])
-def test_what_succeeds_is_answered_with_its_id_and_data(request_type: str) -> None:
-    answer = respond(succeed, event(request_type, PhysicalResourceId="own")).answer
-    assert answer["Status"] == "SUCCESS"
-    assert answer["PhysicalResourceId"] == "an-id"
-    assert answer["Data"] == {"Email": "alice@example.com"}
+def test_a_success_has_the_id_and_data_of_the_outcome(request_type: str) -> None:
+    response = Provider(succeed).respond(request_type, PhysicalResourceId="own")
+    assert response["Status"] == "SUCCESS"
+    assert response["PhysicalResourceId"] == "an-id"
+    assert response["Data"] == {"Email": "alice@example.com"}
 
 
 @pytest.mark.parametrize(
@@ -76,193 +106,187 @@ def test_what_succeeds_is_answered_with_its_id_and_data(request_type: str) -> No
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whatever_is_raised_is_one_failed_answer(error: BaseException) -> None:
-    answer = respond(raising(error), event("Update", PhysicalResourceId="own")).answer
-    assert answer["Status"] == "FAILED"
-    assert answer["PhysicalResourceId"] == "own"
-    assert str(error) in answer["Reason"]
-
-
-def test_a_failed_create_answers_with_what_it_has_claimed() -> None:
-    def work(invocation: Invocation) -> Outcome:
-        invocation.set_physical_id("claimed")
-        raise RequestFailed("then it failed")
-
-    assert respond(work, event()).answer["PhysicalResourceId"] == "claimed"
-    assert respond(raising(RequestFailed("at once")), event()).answer["PhysicalResourceId"] == (
-        NEVER_CREATED
-    )
-
-
-@pytest.mark.parametrize("request_type", ["Update", "Delete"])
-def test_a_failed_update_keeps_its_own_id_whatever_it_asked_for(request_type: str) -> None:
-    def work(invocation: Invocation) -> Outcome:
-        invocation.set_physical_id("the id of a stranger")
-        raise RequestFailed("then it failed")
-
-    request = event(request_type, PhysicalResourceId="own")
-    assert respond(work, request).answer["PhysicalResourceId"] == "own"
+@pytest.mark.parametrize(
+    ("request_type", "expected"), [("Create", "set"), ("Update", "own"), ("Delete", "own")]
+)
+def test_every_error_is_one_failed_response_with_the_right_id(
+    error: BaseException, request_type: str, expected: str
+) -> None:
+    """A Create responds with the id that was set, an Update or Delete with the event's own."""
+    own = None if request_type == "Create" else "own"
+    response = Provider(raising(error)).respond(request_type, PhysicalResourceId=own)
+    assert response["Status"] == "FAILED"
+    assert response["PhysicalResourceId"] == expected
+    assert str(error) in response["Reason"]
 
 
 @pytest.mark.parametrize(
-    ("request_type", "physical_id"), [("Create", "claimed"), ("Update", "own"), ("Delete", "own")]
+    ("request_type", "expected"), [("Create", "set"), ("Update", "own"), ("Delete", "own")]
 )
-def test_a_time_out_is_answered_once_and_with_the_right_id(
-    request_type: str, physical_id: str
+def test_a_timeout_is_the_only_response_and_has_the_right_id(
+    request_type: str, expected: str
 ) -> None:
-    bodies: list[bytes] = []
-    answered = threading.Event()
-
-    def put(url: str, body: bytes, timeout: float) -> int:
-        bodies.append(body)
-        answered.set()
-        return 200
-
     def work(invocation: Invocation) -> Outcome:
-        invocation.set_physical_id("claimed")
-        assert answered.wait(30)
+        invocation.set_physical_id("set")
+        provider.timers[0].function()
         return Outcome("too late")
 
-    provider = CustomResource(
-        {"Custom::WorkMailRegistration": Scripted(work)}, lambda *_: None, put=put
-    )
+    provider = Provider(work)
     own = None if request_type == "Create" else "own"
-    provider(event(request_type, PhysicalResourceId=own), Context(seconds=1.0))
-    (answer,) = map(json.loads, bodies)
-    assert answer["Status"] == "FAILED"
-    assert answer["PhysicalResourceId"] == physical_id
-    assert "ran out of time" in answer["Reason"]
+    response = provider.respond(request_type, PhysicalResourceId=own)
+    assert (response["Status"], response["PhysicalResourceId"]) == ("FAILED", expected)
+    assert "ran out of time" in response["Reason"]
 
 
-def test_no_timer_is_left_after_an_answer() -> None:
-    respond(succeed, event())
-    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-    for timer in timers:
-        timer.join(5)
-        assert not timer.is_alive()
+def test_the_timeout_is_half_a_second_before_the_end_and_ends_with_the_request() -> None:
+    provider = Provider(succeed)
+    provider.respond(seconds=60.0)
+    (timer,) = provider.timers
+    assert timer.interval == pytest.approx(59.5, abs=0.2)
+    assert timer.finished.is_set()
 
 
 @pytest.mark.parametrize(
-    "missing", ["RequestType", "ResourceType", "StackId", "RequestId", "LogicalResourceId"]
+    ("changes", "reason"),
+    [
+        ({"RequestType": None}, "the event has no RequestType"),
+        ({"ResourceType": None}, "the event has no ResourceType"),
+        ({"StackId": None}, "the event has no StackId"),
+        ({"RequestId": None}, "the event has no RequestId"),
+        ({"LogicalResourceId": None}, "the event has no LogicalResourceId"),
+        ({"RequestType": "Upsert"}, "'Upsert' is none of"),
+        ({"ResourceType": "Custom::Else"}, "does not know resource type Custom::Else"),
+    ],
 )
-def test_an_event_that_lacks_something_is_answered(missing: str) -> None:
-    answer = respond(succeed, {k: v for k, v in event().items() if k != missing}).answer
-    assert answer["Status"] == "FAILED"
-    assert f"the event has no {missing}" in answer["Reason"]
+def test_an_event_that_is_not_a_request_fails(changes: dict[str, Any], reason: str) -> None:
+    response = Provider(succeed).respond(**changes)
+    assert (response["Status"], response["PhysicalResourceId"]) == ("FAILED", NEVER_CREATED)
+    assert reason in response["Reason"]
 
 
-def test_an_unknown_request_type_is_answered() -> None:
-    assert "'Upsert' is none of" in respond(succeed, event("Upsert")).answer["Reason"]
-
-
-def test_an_unknown_resource_type_is_answered() -> None:
-    answer = respond(succeed, event(ResourceType="Custom::Else")).answer
-    assert "Custom::Else is not known here" in answer["Reason"]
-
-
-def test_an_answer_never_has_an_empty_physical_id() -> None:
-    answer = respond(lambda _: Outcome(""), event("Delete", PhysicalResourceId="")).answer
-    assert answer["Status"] == "SUCCESS"
-    assert answer["PhysicalResourceId"] == NEVER_CREATED
+def test_a_response_never_has_an_empty_physical_id() -> None:
+    response = Provider(lambda _: Outcome("")).respond("Delete", PhysicalResourceId="")
+    assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", NEVER_CREATED)
 
 
 def test_one_request_leaves_nothing_for_the_next() -> None:
-    outcomes: Iterator[RequestFailed | Outcome] = iter(
-        [RequestFailed("first"), Outcome("second", {"Email": "b"}), Outcome("third")]
+    outcomes: Iterator[Work] = iter(
+        [
+            raising(RequestFailed("first")),
+            raising(SystemExit(3)),
+            lambda _: Outcome("third", {"Email": "b"}),
+            lambda _: Outcome("fourth"),
+        ]
     )
-
-    def work(invocation: Invocation) -> Outcome:
-        outcome = next(outcomes)
-        if isinstance(outcome, RequestFailed):
-            invocation.set_physical_id("claimed")
-            raise outcome
-        return outcome
-
-    provider = CustomResource({"Custom::WorkMailRegistration": Scripted(work)}, lambda *_: None)
-    with cloudformation() as mailbox:
-        for _ in range(3):
-            provider(event(ResponseURL=mailbox.url), Context())
-    found = [(a["Status"], a["PhysicalResourceId"], a["Data"]) for a in mailbox.answers]
-    assert found == [
-        ("FAILED", "claimed", {}),
-        ("SUCCESS", "second", {"Email": "b"}),
-        ("SUCCESS", "third", {}),
+    provider = Provider(lambda invocation: next(outcomes)(invocation))
+    responses = [provider.respond() for _ in range(4)]
+    assert [(r["Status"], r["PhysicalResourceId"], r["Data"]) for r in responses] == [
+        ("FAILED", "set", {}),
+        ("FAILED", "set", {}),
+        ("SUCCESS", "third", {"Email": "b"}),
+        ("SUCCESS", "fourth", {}),
     ]
 
 
 @pytest.mark.parametrize("work", [succeed, raising(RuntimeError("surprise"))])
-def test_the_response_url_reaches_neither_logs_nor_the_work(
-    work: Work, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+def test_the_response_url_is_in_no_log(
+    work: Work, restored_loggers: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def look(invocation: Invocation) -> Outcome:
-        assert SECRET not in repr(invocation)
-        return work(invocation)
-
-    caplog.set_level(logging.NOTSET)
-    for name in ("crhelper", "crhelper.resource_helper", "crhelper.utils"):
-        caplog.set_level(logging.NOTSET, logger=name)
-    mailbox = respond(look, event())
+    for name in (None, "crhelper", "crhelper.resource_helper", "crhelper.utils"):
+        restored_loggers.set_level(logging.NOTSET, logger=name)
+    response = Provider(work).respond()
     written = capfd.readouterr()
-    assert SECRET not in written.out + written.err + caplog.text
-    assert SECRET not in mailbox.bodies[0].decode()
+    assert SECRET not in written.out + written.err + restored_loggers.text + str(response)
 
 
-def test_the_root_logger_is_left_alone() -> None:
-    root = logging.getLogger()
-    before = (
-        root.level,
-        list(root.handlers),
-        [logging.getLogger(n).level for n in ("boto3", "botocore")],
-    )
-    respond(succeed, event())
-    after = (
-        root.level,
-        list(root.handlers),
-        [logging.getLogger(n).level for n in ("boto3", "botocore")],
-    )
-    assert after == before
+def test_the_response_url_is_not_in_what_a_resource_type_receives() -> None:
+    received: list[str] = []
+
+    def work(invocation: Invocation) -> Outcome:
+        received.append(repr(invocation))
+        return Outcome("an-id")
+
+    Provider(work).respond()
+    assert SECRET not in received[0]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING])
+def test_crhelper_makes_no_client_and_changes_no_logger(
+    level: int, monkeypatch: pytest.MonkeyPatch, restored_loggers: pytest.LogCaptureFixture
+) -> None:
+    made: list[str] = []
+    for owner in (boto3, boto3.Session):
+        monkeypatch.setattr(owner, "client", lambda *given, **_: made.append(given[-1]))
+    for name in LOGGERS:
+        restored_loggers.set_level(level if name is None else logging.NOTSET, logger=name)
+
+    def loggers() -> list[Any]:
+        levels = [logging.getLogger(name).level for name in LOGGERS]
+        return [levels, [(handler, handler.formatter) for handler in logging.root.handlers]]
+
+    before = loggers()
+    assert Provider(succeed).respond()["Status"] == "SUCCESS"
+    assert made == []
+    assert loggers() == before
 
 
 def test_a_crash_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    respond(raising(RuntimeError("surprise")), event())
+    Provider(raising(RuntimeError("surprise"))).respond()
     line = json.loads(capsys.readouterr().out)
-    assert line["logical_id"] == "Alice"
+    assert (line["action"], line["logical_id"]) == ("fail", "Alice")
     assert "RuntimeError: surprise" in line["traceback"]
 
 
-def test_delete_does_not_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_sleep(seconds: float) -> None:
-        raise AssertionError(f"slept {seconds} s")
+class TestPlainCrhelper:
+    """Why the adapter replaces parts of crhelper. A release that mends one of them fails here."""
 
-    # crhelper bound its own name for it; both are watched.
-    monkeypatch.setattr("crhelper.resource_helper.sleep", no_sleep)
-    monkeypatch.setattr(time, "sleep", no_sleep)
-    provider = CustomResource({"Custom::WorkMailRegistration": Scripted(succeed)}, lambda *_: None)
-    provider(
-        event("Delete", ResponseURL="http://127.0.0.1:9/", PhysicalResourceId="own"), Context(0.4)
-    )
+    @pytest.fixture
+    def slept(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """The seconds that crhelper's default argument, or the adapter, sleeps."""
+        slept: list[float] = []
+        monkeypatch.setattr("crhelper.CfnResource._wait_for_cwlogs.__defaults__", (slept.append,))
+        monkeypatch.setattr(time, "sleep", slept.append)
+        return slept
 
+    @pytest.fixture
+    def sent(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
 
-def test_crhelper_keeps_no_state_that_is_not_set_here(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A new crhelper that reads an attribute more must be looked at."""
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    for name in (None, "boto", "boto3", "botocore", "urllib3"):
-        caplog.set_level(logging.getLogger(name).level, logger=name)  # put back after the test
-    theirs = set(vars(CfnResource(sleep_on_delete=0)))
-    read_by_what_is_replaced = {
-        "_boto_level",
-        "_events_client",
-        "_json_logging",
-        "_lambda_client",
-        "_log_level",
-        "_logs_client",
-        "_polling_interval",
-        "_region",
-        "_sleep_on_delete",
-        "_ssl_verify",
-    }
-    set_for_each_request = {"_context", "_event", "_response_url", "_send_response"}
-    ours = set(vars(CustomResource({}, lambda *_: None)))
-    assert theirs - ours == read_by_what_is_replaced | set_for_each_request
+        def send(url: str, body: dict[str, Any], verify: object) -> None:
+            sent.append(body)
+
+        monkeypatch.setattr("crhelper.CfnResource._send.__defaults__", (None, "", send))
+        return sent
+
+    def test_a_delete_sleeps_only_there(
+        self, slept: list[float], sent: list[Any], restored_loggers: pytest.LogCaptureFixture
+    ) -> None:
+        CfnResource()(event("Delete", PhysicalResourceId="own"), Context(600))
+        assert slept == [120]
+        Provider(succeed).respond("Delete", seconds=600, PhysicalResourceId="own")
+        assert slept == [120]
+
+    def test_a_timeout_has_no_id_and_a_second_response_there(
+        self, sent: list[dict[str, Any]], restored_loggers: pytest.LogCaptureFixture
+    ) -> None:
+        helper = CfnResource()
+
+        @helper.update
+        def work(event: object, context: object) -> str:
+            deadline = time.monotonic() + 30
+            while not sent and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return "own"
+
+        helper(event("Update", PhysicalResourceId="own"), Context(seconds=0.6))
+        assert [(body["Status"], body["PhysicalResourceId"]) for body in sent] == [
+            ("FAILED", ""),
+            ("SUCCESS", "own"),
+        ]
+
+    def test_the_event_with_its_response_url_is_logged_there(
+        self, sent: list[Any], restored_loggers: pytest.LogCaptureFixture
+    ) -> None:
+        restored_loggers.set_level(logging.DEBUG, logger="crhelper")
+        CfnResource()(event(), Context())
+        assert SECRET in restored_loggers.text

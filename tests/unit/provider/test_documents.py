@@ -1,4 +1,4 @@
-"""What docs/lifecycle.md says in numbers is what the function does."""
+"""The numbers in docs/lifecycle.md are those of the function."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ROW = re.compile(
 )
 
 
-def test_the_table_of_what_is_waited_for_has_all_budgets() -> None:
-    told = {
+def test_the_table_of_waits_has_every_budget() -> None:
+    documented = {
         match["what"]: tuple(float(number) for number in match.groups()[1:])
         for match in _ROW.finditer(LIFECYCLE.read_text(encoding="utf-8"))
     }
-    assert told == {
+    assert documented == {
         budget.name: (budget.seconds, budget.first_backoff, budget.longest_backoff)
         for budget in vars(budgets).values()
         if isinstance(budget, Budget)

@@ -1,8 +1,9 @@
-"""Leaving without losing mail: what a Delete does under SNAPSHOT, against the local WorkMail."""
+"""A Delete exports the mailbox before it deregisters the entity, against the local WorkMail."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Entity, Failure
-from tests.support.harness import FunctionHarness, client_error
+from tests.support.harness import FunctionHarness, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
 from workmail_provider.rules.exports import (
     ExportDestination,
@@ -22,6 +23,7 @@ from workmail_provider.rules.exports import (
 )
 
 BUCKET = "mail-archive"
+OTHER_BUCKET = "other-archive"
 EXPORT = {
     "RoleArn": "arn:aws:iam::000000000000:role/export",
     "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
@@ -33,496 +35,483 @@ MINUTE = 60.0
 HOUR = 60 * MINUTE
 
 
-class SnapshotWorld(FunctionHarness):
-    """Alice and the room are enabled since long, and registered with SNAPSHOT."""
+class ExportHarness(FunctionHarness):
+    """Alice and the room are enabled since long, and registered with a MailboxExport."""
 
     def __init__(self) -> None:
         super().__init__()
         self.enable("alice", "alice@example.com")
         self.enable("board-room", "board-room@example.com")
         self.own = self.registration_id(self.alice)
+        self.exports = self.workmail.exports
 
     def delete(self, physical_id: str | None = None, **changes: Any) -> dict[str, Any]:
         given = {"ServiceTimeout": "3600", "MailboxExport": EXPORT, **changes}
         return self.send("Delete", physical_id or self.own, **given)
 
     def begin_delete(self) -> None:
-        """CloudFormation has sent the event, and the function has not got it yet."""
+        """Puts the event in the function's queue."""
         given: dict[str, Any] = {"ServiceTimeout": "3600", "MailboxExport": EXPORT}
         self.queue.append(self.request("Delete", self.own, **given))
 
-    def keep_busy(self, count: int) -> None:
-        """So many other mailboxes are being exported."""
-        for number in range(count):
+    def export_ten_others(self) -> None:
+        for number in range(10):
             user = self.organization.add_user(f"user-{number}")
             self.enable(user.name, f"user-{number}@example.com")
-            self.export_by_hand(BUCKET, of=user)
+            self.export_elsewhere(BUCKET, user)
 
-    def export_by_hand(self, bucket: str, *, of: Entity | None = None) -> str:
-        """Somebody exports a mailbox by hand, alice's unless told; the job's id."""
-        entity = of or self.alice
-        answer = self.workmail.perform(
-            "StartMailboxExportJob",
-            {
-                "ClientToken": f"by-hand-{entity.entity_id}",
-                "OrganizationId": ORGANIZATION_ID,
-                "EntityId": entity.entity_id,
-                "RoleArn": EXPORT["RoleArn"],
-                "KmsKeyArn": EXPORT["KmsKeyArn"],
-                "S3BucketName": bucket,
-                "S3Prefix": "by-hand",
-            },
-        )
+    def export_elsewhere(self, bucket: str = BUCKET, entity: Entity | None = None) -> str:
+        """The id of an export job of a mailbox, alice's by default, that no Delete started."""
+        entity_id = (entity or self.alice).entity_id
+        parameters = {
+            "ClientToken": f"elsewhere-{entity_id}",
+            "OrganizationId": ORGANIZATION_ID,
+            "EntityId": entity_id,
+            "RoleArn": EXPORT["RoleArn"],
+            "KmsKeyArn": EXPORT["KmsKeyArn"],
+            "S3BucketName": bucket,
+            "S3Prefix": "elsewhere",
+        }
+        job_id = self.workmail.perform("StartMailboxExportJob", parameters)["JobId"]
         self.workmail.calls.clear()
-        job_id: str = answer["JobId"]
-        return job_id
+        return str(job_id)
+
+    def cancel(self) -> None:
+        for job in self.exports.jobs:
+            self.exports.cancel(ORGANIZATION_ID, job.job_id)
+
+    def while_it_sleeps(self, act: Callable[[], object]) -> None:
+        def sleep(seconds: float) -> None:
+            self.now += seconds
+            act()
+
+        self.on_sleep = sleep
 
     @property
-    def states_of_jobs(self) -> list[str]:
-        return [job.state for job in self.workmail.exports.jobs]
+    def job_states(self) -> list[str]:
+        return [job.state for job in self.exports.jobs]
 
 
 @pytest.fixture
-def world() -> SnapshotWorld:
-    return SnapshotWorld()
+def harness() -> ExportHarness:
+    return ExportHarness()
 
 
-def test_a_mailbox_is_exported_before_it_is_deregistered(world: SnapshotWorld) -> None:
-    world.workmail.exports.duration = 5 * MINUTE
-    answer = world.delete()
-    assert answer["Status"] == "SUCCESS"
-    assert world.alice.state == "DISABLED"
-    job = world.workmail.exports.jobs[0]
-    assert job.end_time is not None
-    deregistered_at = next(
-        call.at for call in world.workmail.calls if call.operation == "DeregisterFromWorkMail"
-    )
-    assert job.end_time <= deregistered_at
-    assert answer["Data"] == {
-        "ExportJobId": job.job_id,
-        "ExportedTo": f"s3://{BUCKET}/{job.s3_path}",
-    }
-
-
-def test_the_mailbox_of_a_room_is_exported_too(world: SnapshotWorld) -> None:
-    assert world.delete(world.registration_id(world.room))["Status"] == "SUCCESS"
-    assert world.states_of_jobs == ["COMPLETED"]
-    assert world.room.state == "DISABLED"
-
-
-def test_a_group_has_no_mailbox_and_is_deregistered_as_ever(world: SnapshotWorld) -> None:
-    world.enable("team", "team@example.com")
-    assert world.delete(world.registration_id(world.team))["Status"] == "SUCCESS"
-    assert world.team.state == "DISABLED"
-    assert world.workmail.exports.jobs == []
-
-
-def test_without_snapshot_nothing_is_exported(world: SnapshotWorld) -> None:
-    assert world.send("Delete", world.own)["Status"] == "SUCCESS"
-    assert world.workmail.exports.jobs == []
-
-
-def test_the_object_tells_organization_entity_and_time(world: SnapshotWorld) -> None:
-    world.delete()
-    path = world.workmail.exports.jobs[0].s3_path
-    assert path.startswith(f"workmail/{ORGANIZATION_ID}/{world.alice.entity_id}/20250615T150540Z/")
-
-
-def test_the_time_in_the_object_is_that_of_the_stacks_deletion(world: SnapshotWorld) -> None:
-    world.stack.status = "DELETE_IN_PROGRESS"
-    world.stack.deletion_time = world.now + 1
-    world.delete()
-    assert "/20250615T150641Z/" in world.workmail.exports.jobs[0].s3_path
-
-
-def test_the_log_tells_where_the_mailbox_went(
-    world: SnapshotWorld, capsys: pytest.CaptureFixture[str]
+def test_a_mailbox_is_exported_before_it_is_deregistered(
+    harness: ExportHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.delete()
+    harness.exports.duration = 5 * MINUTE
+    response = harness.delete()
+    succeeded(response)
+    assert harness.alice.state == "DISABLED"
+    (job,) = harness.exports.jobs
+    (deregistration,) = harness.workmail.calls.of("DeregisterFromWorkMail")
+    assert job.end_time is not None and job.end_time <= deregistration.at
+    location = f"s3://{BUCKET}/{job.s3_path}"
+    assert response["Data"] == {"ExportJobId": job.job_id, "ExportedTo": location}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    told = [line["why"] for line in lines if line["action"] == "exported"]
-    job = world.workmail.exports.jobs[0]
-    assert told == [f"job {job.job_id} is in s3://{BUCKET}/{job.s3_path}"]
+    exported = [line["why"] for line in lines if line["action"] == "exported"]
+    assert exported == [f"job {job.job_id} is in {location}"]
 
 
-class TestWhatNeedsNoExport:
-    """The contract's checks come first."""
+@pytest.mark.parametrize(("name", "jobs"), [("board-room", ["COMPLETED"]), ("team", [])])
+def test_a_resource_is_exported_and_a_group_has_no_mailbox(
+    harness: ExportHarness, name: str, jobs: list[str]
+) -> None:
+    harness.enable("team", "team@example.com")
+    entity = harness.organization.entity(name)
+    succeeded(harness.delete(harness.registration_id(entity)))
+    assert harness.job_states == jobs
+    assert entity.state == "DISABLED"
 
-    def test_a_disabled_entity(self, world: SnapshotWorld) -> None:
-        assert world.delete(world.registration_id(world.bob))["Status"] == "SUCCESS"
-        assert world.workmail.exports.jobs == []
 
-    def test_an_id_that_is_not_one_of_ours(self, world: SnapshotWorld) -> None:
-        assert world.delete("Mail-Alice-1A2B3C")["Status"] == "SUCCESS"
-        assert world.operations == []
+def test_without_a_declared_export_no_mailbox_is_exported(harness: ExportHarness) -> None:
+    succeeded(harness.send("Delete", harness.own))
+    assert (harness.exports.jobs, harness.alice.state) == ([], "DISABLED")
 
-    def test_a_registration_that_was_handed_over(self, world: SnapshotWorld) -> None:
-        world.stack.resources["Other"] = (world.own, "CREATE_COMPLETE")
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.workmail.exports.jobs == []
-        assert world.alice.state == "ENABLED"
 
-    def test_a_registration_that_is_rolled_back(self, world: SnapshotWorld) -> None:
-        world.stack.status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.workmail.exports.jobs == []
-        assert world.alice.state == "ENABLED"
+@pytest.mark.parametrize(
+    ("deletion_in", "time"), [(None, "20250615T150540Z"), (1, "20250615T150641Z")]
+)
+def test_the_path_has_organization_entity_and_the_time_of_the_operation(
+    harness: ExportHarness, deletion_in: float | None, time: str
+) -> None:
+    """The time at which the stack's deletion began, if it is deleted."""
+    if deletion_in:
+        harness.stack.status = "DELETE_IN_PROGRESS"
+        harness.stack.deletion_time = harness.now + deletion_in
+    succeeded(harness.delete())
+    path = harness.exports.jobs[0].s3_path
+    assert path.startswith(f"workmail/{ORGANIZATION_ID}/{harness.alice.entity_id}/{time}/")
+
+
+@pytest.mark.parametrize("reason", ["disabled", "another id", "handed over", "rolled back"])
+def test_what_is_not_deregistered_is_not_exported(harness: ExportHarness, reason: str) -> None:
+    own = harness.own
+    if reason == "disabled":
+        own = harness.registration_id(harness.bob)
+    elif reason == "another id":
+        own = "Mail-Alice-1A2B3C"
+    elif reason == "handed over":
+        harness.stack.resources["Other"] = (own, "CREATE_COMPLETE")
+    else:
+        harness.stack.status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+    succeeded(harness.delete(own))
+    assert harness.exports.jobs == []
+    assert harness.alice.state == "ENABLED"
 
 
 class TestAfterTheExport:
-    """It took hours, so everything is looked at again."""
+    """It can take hours, so everything is found again."""
 
-    def test_what_was_handed_over_meanwhile_stays(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 5 * MINUTE
-
-        def hand_over(seconds: float) -> None:
-            world.now += seconds
-            world.stack.resources["Other"] = (world.own, "CREATE_COMPLETE")
-
-        world.on_sleep = hand_over
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.alice.state == "ENABLED"
-
-    def test_what_nobody_waits_for_any_more_stays(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 5 * MINUTE
-
-        def end_the_operation(seconds: float) -> None:
-            world.now += seconds
-            world.stack.status = "UPDATE_COMPLETE"
-
-        world.on_sleep = end_the_operation
-        world.delete()
-        assert world.states_of_jobs == ["COMPLETED"]
-        assert world.alice.state == "ENABLED"
-
-    def test_throttling_before_and_after_a_long_wait_is_not_one_long_throttling(
-        self, world: SnapshotWorld
+    @pytest.mark.parametrize("is_handed_over", [True, False])
+    def test_a_mailbox_that_was_handed_over_or_whose_operation_ended_is_retained(
+        self, harness: ExportHarness, is_handed_over: bool
     ) -> None:
-        world.workmail.exports.duration = 9 * MINUTE
+        harness.exports.duration = 5 * MINUTE
+
+        def change() -> None:
+            if is_handed_over:
+                harness.stack.resources["Other"] = (harness.own, "CREATE_COMPLETE")
+            else:
+                harness.stack.status = "UPDATE_COMPLETE"
+
+        harness.while_it_sleeps(change)
+        succeeded(harness.delete())
+        assert harness.job_states == ["COMPLETED"]
+        assert harness.alice.state == "ENABLED"
+
+    def test_throttling_before_and_after_a_long_wait_has_two_budgets(
+        self, harness: ExportHarness
+    ) -> None:
+        harness.exports.duration = 9 * MINUTE
         throttled = Failure("ThrottlingException")
-        world.workmail.faults.add("DescribeUser", throttled, times=1)
+        again: list[bool] = []
+        harness.workmail.faults.add("DescribeUser", throttled, times=1)
 
-        def throttle_later(seconds: float) -> None:
-            world.now += seconds
-            if world.states_of_jobs == ["COMPLETED"] and not throttled_again:
-                throttled_again.append(True)
-                world.workmail.faults.add("DescribeUser", throttled, times=1)
+        def throttle_later() -> None:
+            if harness.job_states == ["COMPLETED"] and not again:
+                again.append(True)
+                harness.workmail.faults.add("DescribeUser", throttled, times=1)
 
-        throttled_again: list[bool] = []
-        world.on_sleep = throttle_later
-        assert world.delete(seconds=900.0)["Status"] == "SUCCESS"
-        assert throttled_again
-        assert world.invocations == 1
+        harness.while_it_sleeps(throttle_later)
+        succeeded(harness.delete(seconds=900.0))
+        assert again and harness.invocations == 1
 
 
 class TestAJobThatDoesNotComplete:
-    def test_a_failed_job_fails_the_delete_and_the_mailbox_stays(
-        self, world: SnapshotWorld
+    @pytest.mark.parametrize("end", ["failed", "cancelled", "refused"])
+    def test_it_fails_the_delete_and_the_mailbox_stays_enabled(
+        self, harness: ExportHarness, end: str
     ) -> None:
-        world.workmail.exports.fail_next("The role may not write to the bucket")
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "The role may not write to the bucket" in answer["Reason"]
-        assert answer["PhysicalResourceId"] == world.own
-        assert world.alice.state == "ENABLED"
+        said = {
+            "failed": "failed, it stays enabled: The role may not write",
+            "cancelled": "was cancelled, it stays enabled",
+            "refused": "correct the MailboxExport (The bucket is public)",
+        }
+        if end == "failed":
+            harness.exports.fail_next("The role may not write")
+        elif end == "cancelled":
+            harness.exports.duration = HOUR
+            harness.while_it_sleeps(harness.cancel)
+        else:
+            refused = Failure("InvalidParameterException", message="The bucket is public")
+            harness.workmail.faults.add("StartMailboxExportJob", refused)
+        response = harness.delete()
+        assert said[end] in failed(response)
+        assert response["PhysicalResourceId"] == harness.own
+        assert harness.alice.state == "ENABLED"
 
-    def test_a_cancelled_job_fails_the_delete_and_the_mailbox_stays(
-        self, world: SnapshotWorld
+    def test_the_next_delete_exports_again_if_workmail_allows_it(
+        self, harness: ExportHarness
     ) -> None:
-        world.workmail.exports.duration = HOUR
-
-        def cancel(seconds: float) -> None:
-            world.now += seconds
-            for job in world.workmail.exports.jobs:
-                world.workmail.exports.cancel(ORGANIZATION_ID, job.job_id, world.workmail.behaviour)
-
-        world.on_sleep = cancel
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "cancelled" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
-
-    def test_a_job_that_cannot_start_fails_the_delete(self, world: SnapshotWorld) -> None:
-        refused = Failure("InvalidParameterException", message="The bucket is public")
-        world.workmail.faults.add("StartMailboxExportJob", refused)
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "The bucket is public" in answer["Reason"]
-        assert "MailboxExport" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
-
-    def test_a_job_that_failed_does_not_keep_the_next_delete_from_exporting(
-        self, world: SnapshotWorld
-    ) -> None:
-        world.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
-        world.workmail.exports.fail_next("no")
-        world.delete()
-        assert world.delete(request_id="request-2")["Status"] == "SUCCESS"
-        assert world.states_of_jobs == ["FAILED", "COMPLETED"]
-
-
-class TestARepeatedEvent:
-    def test_it_never_starts_a_second_job(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.fail_next("no")
-        first = world.delete()
-        assert world.delete()["Reason"] == first["Reason"]
-        assert len(world.workmail.exports.jobs) == 1
-
-    def test_it_never_does_though_the_list_does_not_show_the_job_yet(
-        self, world: SnapshotWorld, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(world.workmail.exports, "listed", lambda organization_id: [])
-        world.workmail.exports.hold()
-        world.begin_delete()
-        world.begin_delete()
-        world.invoke(600.0)
-        world.invoke(600.0)
-        assert world.states_of_jobs == ["RUNNING"]
-
-    def test_a_mailbox_that_the_other_delivery_has_removed_meanwhile_is_done(
-        self, world: SnapshotWorld
-    ) -> None:
-        perform = world.workmail.perform
-
-        def deregister_first(operation: str, *given: Any, **named: Any) -> dict[str, Any]:
-            if operation == "StartMailboxExportJob":
-                perform(
-                    "DeregisterFromWorkMail",
-                    {"OrganizationId": ORGANIZATION_ID, "EntityId": world.alice.entity_id},
-                )
-            return perform(operation, *given, **named)
-
-        world.workmail.perform = deregister_first  # type: ignore[method-assign]
-        assert world.delete()["Status"] == "SUCCESS"
-
-    def test_another_request_has_another_token(self, world: SnapshotWorld) -> None:
-        world.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
-        world.workmail.exports.fail_next("no")
-        world.delete()
-        world.delete(request_id="request-2")
-        first, second = world.workmail.exports.jobs
+        harness.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
+        harness.exports.fail_next("no")
+        failed(harness.delete())
+        succeeded(harness.delete(request_id="request-2"))
+        assert harness.job_states == ["FAILED", "COMPLETED"]
+        first, second = harness.exports.jobs
         assert first.client_token != second.client_token
 
 
-def a_job(**changes: Any) -> ExportJob:
-    now = datetime(2026, 11, 22, tzinfo=UTC)
-    made = ExportJob(
-        job_id="job",
-        entity_id="alice",
-        state=ExportState.COMPLETED,
-        description="by hand",
-        bucket=BUCKET,
-        path="path",
-        progress=100,
-        started_at=now - timedelta(hours=2),
-        ended_at=now - timedelta(hours=1),
-        error="",
-    )
-    return replace(made, **changes)
+class TestARepeatedEvent:
+    def test_it_finds_its_own_job_whatever_its_state(self, harness: ExportHarness) -> None:
+        harness.exports.fail_next("no")
+        assert failed(harness.delete()) == failed(harness.delete())
+        assert len(harness.exports.jobs) == 1
+
+    def test_it_starts_no_second_job_if_the_list_does_not_show_the_first(
+        self, harness: ExportHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(harness.exports, "listed", lambda organization_id: [])
+        harness.exports.hold()
+        for _ in range(2):
+            harness.begin_delete()
+        for _ in range(2):
+            harness.invoke(600.0)
+        assert harness.job_states == ["RUNNING"]
+
+    def test_a_mailbox_that_the_other_delivery_deregistered_is_success(
+        self, harness: ExportHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        perform = harness.workmail.perform
+
+        def deregister_first(operation: str, *given: Any, **named: Any) -> dict[str, Any]:
+            if operation == "StartMailboxExportJob":
+                alice = {"OrganizationId": ORGANIZATION_ID, "EntityId": harness.alice.entity_id}
+                perform("DeregisterFromWorkMail", alice)
+            return perform(operation, *given, **named)
+
+        monkeypatch.setattr(harness.workmail, "perform", deregister_first)
+        succeeded(harness.delete())
+        assert harness.exports.jobs == []
 
 
 class TestChoosingAJob:
-    """Where WorkMail could also have forgotten the token."""
+    """The rules, also for a WorkMail that does not remember the token."""
 
     NOW = datetime(2026, 11, 22, tzinfo=UTC)
+    DESTINATION = ExportDestination("role", "key", BUCKET, "workmail", timedelta(hours=24))
+    JOB = ExportJob(
+        job_id="job",
+        entity_id="alice",
+        state=ExportState.COMPLETED,
+        description="elsewhere",
+        bucket=BUCKET,
+        path="path",
+        progress=100,
+        started_at=NOW - timedelta(hours=2),
+        ended_at=NOW - timedelta(hours=1),
+        error="",
+    )
+    RUNNING = replace(JOB, state=ExportState.RUNNING, ended_at=None)
+    FAILED = replace(JOB, state=ExportState.FAILED)
 
-    def test_a_request_knows_its_own_job_whatever_became_of_it(self) -> None:
-        destination = ExportDestination("role", "key", BUCKET, "workmail", timedelta(0))
-        failed = a_job(state=ExportState.FAILED, description="mine")
-        assert to_join([a_job(), failed], "alice", destination, "mine") is failed
-        assert to_join([a_job()], "alice", destination, "mine") is None
+    @pytest.mark.parametrize(
+        ("jobs", "joined"),
+        [
+            ([JOB, replace(FAILED, description="mine")], 1),
+            ([RUNNING, replace(FAILED, description="mine")], 1),
+            ([JOB, RUNNING], 1),
+            ([JOB, FAILED], None),
+            ([replace(RUNNING, entity_id="bob"), replace(RUNNING, bucket=OTHER_BUCKET)], None),
+            ([replace(JOB, description="mine", bucket=OTHER_BUCKET)], None),
+        ],
+    )
+    def test_a_request_joins_its_own_job_or_a_running_one_to_the_bucket(
+        self, jobs: list[ExportJob], joined: int | None
+    ) -> None:
+        expected = None if joined is None else jobs[joined]
+        assert to_join(jobs, self.ALICE, self.DESTINATION, "mine") is expected
 
-    def test_the_newest_that_was_completed_stands_for_a_new_one(self) -> None:
-        destination = ExportDestination("role", "key", BUCKET, "workmail", timedelta(hours=24))
-        cancelled = a_job(state=ExportState.CANCELLED)
-        older = a_job(ended_at=self.NOW - timedelta(hours=3))
-        newer = a_job(ended_at=self.NOW - timedelta(hours=2))
-        jobs = [older, newer, cancelled]
-        assert young_enough(jobs, "alice", destination, self.NOW) is newer
-        assert young_enough([cancelled], "alice", destination, self.NOW) is None
+    @pytest.mark.parametrize(
+        ("jobs", "used"),
+        [
+            ([replace(JOB, ended_at=NOW - timedelta(hours=3)), JOB, FAILED], 1),
+            ([JOB, replace(JOB, ended_at=NOW - timedelta(hours=3))], 0),
+            ([replace(JOB, ended_at=NOW - timedelta(hours=24))], 0),
+            ([replace(JOB, ended_at=NOW - timedelta(hours=24, seconds=1))], None),
+            ([replace(JOB, entity_id="bob"), replace(JOB, bucket=OTHER_BUCKET), RUNNING], None),
+        ],
+    )
+    def test_the_newest_completed_export_within_the_maximum_age_stands_in(
+        self, jobs: list[ExportJob], used: int | None
+    ) -> None:
+        expected = None if used is None else jobs[used]
+        assert young_enough(jobs, self.ALICE, self.DESTINATION, self.NOW) is expected
 
-    def test_only_a_job_of_the_last_24_hours_stands_in_the_way(self) -> None:
-        old = a_job(started_at=self.NOW - timedelta(hours=24))
-        young = a_job(started_at=self.NOW - timedelta(hours=23))
-        assert last_of([old], "alice", self.NOW) is None
-        assert last_of([old, young], "alice", self.NOW) is young
-        assert last_of([young], "bob", self.NOW) is None
+    @pytest.mark.parametrize(
+        ("jobs", "last"),
+        [
+            ([replace(JOB, started_at=NOW - timedelta(hours=24))], None),
+            ([replace(JOB, started_at=NOW - timedelta(hours=23)), JOB], 1),
+            ([replace(JOB, bucket=OTHER_BUCKET)], 0),
+            ([replace(JOB, entity_id="bob")], None),
+        ],
+    )
+    def test_the_last_job_of_24_hours_to_any_bucket_keeps_the_next_from_starting(
+        self, jobs: list[ExportJob], last: int | None
+    ) -> None:
+        expected = None if last is None else jobs[last]
+        assert last_of(jobs, "alice", self.NOW) is expected
+
+    def test_the_path_has_only_characters_that_workmail_accepts(self) -> None:
+        path = self.DESTINATION.folder("m-1", "a%b@c+d-e", self.NOW)
+        assert path == "workmail/m-1/a_b_c_d-e/20261122T000000Z"
 
 
 class TestOnceInTwentyFourHours:
-    def test_a_young_export_to_the_same_bucket_is_used_again(self, world: SnapshotWorld) -> None:
-        job_id = world.export_by_hand(BUCKET)
-        world.now += 3 * HOUR
-        answer = world.delete()
-        assert answer["Status"] == "SUCCESS"
-        assert answer["Data"]["ExportJobId"] == job_id
-        assert world.alice.state == "DISABLED"
-
-    @pytest.mark.parametrize("bucket", [BUCKET, "somewhere-else"])
-    def test_without_one_it_says_when_the_next_is_possible(
-        self, world: SnapshotWorld, bucket: str
+    @pytest.mark.parametrize(
+        ("bucket", "maximum_age", "is_used"),
+        [(BUCKET, 24 * HOUR, True), (BUCKET, HOUR, False), (OTHER_BUCKET, 24 * HOUR, False)],
+    )
+    def test_a_young_export_in_the_bucket_stands_in_or_the_message_says_when(
+        self, harness: ExportHarness, bucket: str, maximum_age: float, is_used: bool
     ) -> None:
-        world.export_by_hand(bucket)
-        world.now += 3 * HOUR
-        young = {**EXPORT, "MaximumAge": "3600"} if bucket == BUCKET else EXPORT
-        answer = world.delete(MailboxExport=young)
-        assert answer["Status"] == "FAILED"
-        assert "delete again after 2025-06-16 15:06 UTC" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
+        job_id = harness.export_elsewhere(bucket)
+        harness.now += 3 * HOUR
+        response = harness.delete(MailboxExport={**EXPORT, "MaximumAge": f"{maximum_age:.0f}"})
+        if is_used:
+            succeeded(response)
+            assert response["Data"]["ExportJobId"] == job_id
+        else:
+            assert "delete again after 2025-06-16 15:06 UTC" in failed(response)
+        assert harness.alice.state == ("DISABLED" if is_used else "ENABLED")
 
-    def test_a_job_that_did_not_complete_is_no_export(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = HOUR
-        job_id = world.export_by_hand(BUCKET)
-        world.workmail.exports.cancel(ORGANIZATION_ID, job_id, world.workmail.behaviour)
-        assert world.delete()["Status"] == "FAILED"
-        assert world.alice.state == "ENABLED"
+    def test_the_maximum_age_counts_from_the_end_of_the_export(
+        self, harness: ExportHarness
+    ) -> None:
+        harness.exports.duration = 10 * HOUR
+        harness.export_elsewhere()
+        harness.now += 11 * HOUR
+        succeeded(harness.delete(MailboxExport={**EXPORT, "MaximumAge": f"{2 * HOUR:.0f}"}))
+        assert harness.job_states == ["COMPLETED"]
 
-    def test_a_new_export_is_preferred_to_an_old_one(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 2 * HOUR
-        world.export_by_hand(BUCKET)
-        world.workmail.exports.duration = MINUTE
-        world.now += 25 * HOUR
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.states_of_jobs == ["COMPLETED", "COMPLETED"]
+    def test_a_cancelled_job_does_not_stand_in(self, harness: ExportHarness) -> None:
+        harness.exports.duration = HOUR
+        harness.export_elsewhere()
+        harness.cancel()
+        assert "once in 24 hours" in failed(harness.delete())
+        assert harness.alice.state == "ENABLED"
 
-    def test_a_running_job_to_the_same_bucket_is_joined(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 20 * MINUTE
-        job_id = world.export_by_hand(BUCKET)
-        answer = world.delete()
-        assert answer["Data"]["ExportJobId"] == job_id
-        assert len(world.workmail.exports.jobs) == 1
+    def test_a_new_export_is_preferred_to_an_old_one(self, harness: ExportHarness) -> None:
+        harness.exports.duration = 2 * HOUR
+        harness.export_elsewhere()
+        harness.exports.duration = MINUTE
+        harness.now += 25 * HOUR
+        succeeded(harness.delete())
+        assert harness.job_states == ["COMPLETED", "COMPLETED"]
 
-    def test_a_running_job_to_another_bucket_is_not(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 20 * MINUTE
-        world.export_by_hand("somewhere-else")
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "in bucket somewhere-else" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
+    @pytest.mark.parametrize("bucket", [BUCKET, OTHER_BUCKET])
+    def test_only_a_running_job_to_the_same_bucket_is_joined(
+        self, harness: ExportHarness, bucket: str
+    ) -> None:
+        harness.exports.duration = 20 * MINUTE
+        job_id = harness.export_elsewhere(bucket)
+        response = harness.delete()
+        assert len(harness.exports.jobs) == 1
+        if bucket == BUCKET:
+            succeeded(response)
+            assert response["Data"]["ExportJobId"] == job_id
+        else:
+            assert f"in bucket {OTHER_BUCKET}" in failed(response)
+            assert harness.alice.state == "ENABLED"
 
 
 class TestBeyondOneInvocation:
-    def test_a_job_of_forty_minutes_is_waited_for(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 40 * MINUTE
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.invocations > 3
-        assert world.alice.state == "DISABLED"
-        assert len(world.workmail.exports.jobs) == 1
+    @pytest.mark.parametrize("errors", [0, 3])
+    def test_a_job_of_forty_minutes_is_waited_for(
+        self, harness: ExportHarness, errors: int
+    ) -> None:
+        """Also if the function's invocation of itself is throttled."""
+        throttled = client_error("Invoke", "TooManyRequestsException", "slow", 429)
+        harness.invoke_errors.extend([throttled] * errors)
+        harness.exports.duration = 40 * MINUTE
+        succeeded(harness.delete())
+        assert harness.invocations > 3
+        assert harness.alice.state == "DISABLED"
+        assert len(harness.exports.jobs) == 1
 
     @pytest.mark.parametrize("seconds", [300.0, 600.0, 900.0])
-    def test_lambda_does_not_take_it_for_an_endless_loop(
-        self, world: SnapshotWorld, seconds: float
+    def test_lambda_does_not_stop_it_as_a_loop(
+        self, harness: ExportHarness, seconds: float
     ) -> None:
-        world.workmail.exports.hold()
-        assert world.delete(seconds=seconds)["Status"] == "FAILED"
+        harness.exports.hold()
+        failed(harness.delete(seconds=seconds))
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
-        assert world.invocations < 16
+        assert harness.invocations < 16
 
-    def test_the_hour_ends_with_what_to_do_next(self, world: SnapshotWorld) -> None:
-        began = world.now
-        world.workmail.exports.duration = 2 * HOUR
-        answer = world.delete()
-        job = world.workmail.exports.jobs[0]
-        assert answer["Status"] == "FAILED"
-        assert f"job {job.job_id}" in answer["Reason"]
-        assert " 38 %" in answer["Reason"]
-        assert "delete again to go on" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
-        # An event may have been ten minutes old when the function got it.
-        assert world.now - began < HOUR - 630
-
-    def test_a_later_delete_joins_the_same_job(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 70 * MINUTE
-        assert world.delete()["Status"] == "FAILED"
-        assert world.delete(request_id="request-2")["Status"] == "SUCCESS"
-        assert len(world.workmail.exports.jobs) == 1
-        assert world.alice.state == "DISABLED"
-
-    def test_whenever_the_next_delete_comes_the_mailbox_can_leave(
-        self, world: SnapshotWorld
+    def test_it_ends_before_cloudformations_hour_and_a_later_delete_joins_the_job(
+        self, harness: ExportHarness
     ) -> None:
-        """With the default maximum age, a job is either young enough or a new one possible."""
+        began = harness.now
+        harness.exports.duration = 2 * HOUR
+        reason = failed(harness.delete())
+        (job,) = harness.exports.jobs
+        assert f"is at 38 % (job {job.job_id}): " in reason
+        assert "it stays enabled, delete again to continue" in reason
+        assert "DeregisterFromWorkMail" not in harness.operations
+        # The event may have waited for ten minutes before the function received it.
+        assert harness.now - began < HOUR - 630
+        harness.exports.duration = MINUTE
+        harness.now += HOUR
+        succeeded(harness.delete(request_id="request-2"))
+        assert len(harness.exports.jobs) == 1
+        assert harness.alice.state == "DISABLED"
+
+    def test_whenever_the_next_delete_comes_it_can_succeed(self) -> None:
+        """With the default maximum age, a job is young enough or a new one is possible."""
         for hours in range(1, 60):
-            world = SnapshotWorld()
-            world.workmail.exports.duration = 5 * HOUR
-            world.delete()
-            world.now += hours * HOUR
-            world.workmail.exports.duration = MINUTE
-            running = world.states_of_jobs == ["RUNNING"]
-            answer = world.delete(request_id="request-2")
-            assert answer["Status"] == ("FAILED" if running and hours < 4 else "SUCCESS"), hours
+            harness = ExportHarness()
+            harness.exports.duration = 5 * HOUR
+            failed(harness.delete())
+            harness.now += hours * HOUR
+            harness.exports.duration = MINUTE
+            running = harness.job_states == ["RUNNING"]
+            response = harness.delete(request_id="request-2")
+            assert response["Status"] == ("FAILED" if running and hours < 4 else "SUCCESS"), hours
 
-    def test_an_event_that_comes_after_the_hour_touches_nothing(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 15 * MINUTE
-        world.begin_delete()
-        world.invoke(600.0)
-        assert world.queue
-        world.now += HOUR
-        calls = len(world.workmail.calls)
-        world.invoke(600.0)
-        assert json.loads(world.bodies[-1])["Status"] == "FAILED"
-        assert len(world.workmail.calls) == calls
-        assert world.alice.state == "ENABLED"
-
-    def test_what_cannot_be_continued_fails_and_says_so(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 40 * MINUTE
-        world.invoke_errors.append(client_error("Invoke", "ResourceNotFoundException", "gone", 404))
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "could not go on" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
-
-    def test_a_throttled_continuation_is_tried_again(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 40 * MINUTE
-        busy = client_error("Invoke", "TooManyRequestsException", "slow", 429)
-        world.invoke_errors.extend([busy] * 3)
-        assert world.delete()["Status"] == "SUCCESS"
-
-    def test_the_response_url_goes_into_the_event_and_nowhere_else(
-        self, world: SnapshotWorld, capsys: pytest.CaptureFixture[str]
+    def test_an_event_that_comes_after_the_hour_changes_nothing(
+        self, harness: ExportHarness
     ) -> None:
-        world.workmail.exports.duration = 40 * MINUTE
-        world.begin_delete()
-        world.invoke(600.0)
-        assert SECRET in world.queue[0]["ResponseURL"]
-        told = capsys.readouterr()
-        assert SECRET not in told.out + told.err
-        assert SECRET not in str([call.parameters for call in world.workmail.calls])
+        harness.exports.duration = 15 * MINUTE
+        harness.begin_delete()
+        harness.invoke(600.0)
+        assert harness.queue
+        harness.now += HOUR
+        calls = len(harness.workmail.calls)
+        harness.invoke(600.0)
+        assert "hour ended before this continued" in failed(json.loads(harness.bodies[-1]))
+        assert len(harness.workmail.calls) == calls
+        assert harness.alice.state == "ENABLED"
+
+    def test_a_continuation_that_is_refused_fails(self, harness: ExportHarness) -> None:
+        harness.exports.duration = 40 * MINUTE
+        refused = client_error("Invoke", "ResourceNotFoundException", "unknown", 404)
+        harness.invoke_errors.append(refused)
+        assert "could not invoke itself to continue" in failed(harness.delete())
+        assert harness.alice.state == "ENABLED"
+
+    def test_the_response_url_is_in_the_next_event_only(
+        self, harness: ExportHarness, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        harness.exports.duration = 40 * MINUTE
+        harness.begin_delete()
+        harness.invoke(600.0)
+        assert SECRET in harness.queue[0]["ResponseURL"]
+        written = capsys.readouterr()
+        assert SECRET not in written.out + written.err
+        assert SECRET not in str([call.parameters for call in harness.workmail.calls])
 
 
-class TestTenAtATime:
-    def test_the_eleventh_waits_in_line(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 3 * MINUTE
-        world.keep_busy(10)
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.alice.state == "DISABLED"
-
-    def test_the_line_can_be_longer_than_an_invocation(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 25 * MINUTE
-        world.keep_busy(10)
-        world.workmail.exports.duration = MINUTE
-        assert world.delete()["Status"] == "SUCCESS"
-        assert world.invocations > 2
-
-    def test_at_the_end_of_the_hour_it_says_that_it_is_in_line(self, world: SnapshotWorld) -> None:
-        world.workmail.exports.duration = 2 * HOUR
-        world.keep_busy(10)
-        answer = world.delete()
-        assert answer["Status"] == "FAILED"
-        assert "waits in line" in answer["Reason"]
-        assert "delete again to go on" in answer["Reason"]
-        assert world.alice.state == "ENABLED"
+@pytest.mark.parametrize(
+    ("minutes", "invocations"), [(3, 1), (25, 3), (120, None)], ids=["short", "long", "too long"]
+)
+def test_an_eleventh_export_waits_until_the_hour_ends(
+    harness: ExportHarness, minutes: float, invocations: int | None
+) -> None:
+    harness.exports.duration = minutes * MINUTE
+    harness.export_ten_others()
+    harness.exports.duration = MINUTE
+    response = harness.delete()
+    if invocations:
+        succeeded(response)
+        assert harness.invocations >= invocations
+        assert harness.alice.state == "DISABLED"
+    else:
+        reason = failed(response)
+        assert "waits, because WorkMail exports ten mailboxes at a time" in reason
+        assert "it stays enabled, delete again to continue" in reason
+        assert harness.alice.state == "ENABLED"
 
 
 class TestDeclaring:
-    def test_a_snapshot_that_is_added_changes_nothing_in_workmail(
-        self, world: SnapshotWorld
-    ) -> None:
-        assert world.send("Update", world.own, MailboxExport=EXPORT)["Status"] == "SUCCESS"
-        assert world.operations == ["DescribeUser"]
+    def test_adding_an_export_changes_nothing_in_workmail(self, harness: ExportHarness) -> None:
+        succeeded(harness.send("Update", harness.own, MailboxExport=EXPORT))
+        assert harness.operations == ["DescribeUser"]
 
     @pytest.mark.parametrize(
-        ("export", "told"),
+        ("export", "said"),
         [
             ("yes", "MailboxExport is 'yes'"),
             ({**EXPORT, "MaximumAge": "a day"}, "MaximumAge is 'a day'"),
@@ -530,26 +519,10 @@ class TestDeclaring:
             ({name: EXPORT[name] for name in EXPORT if name != "KmsKeyArn"}, "KmsKeyArn is None"),
         ],
     )
-    def test_a_wrong_one_is_refused_when_it_is_declared_and_not_at_the_end(
-        self, world: SnapshotWorld, export: object, told: str
+    def test_a_wrong_export_fails_the_update_and_not_only_the_delete(
+        self, harness: ExportHarness, export: object, said: str
     ) -> None:
-        answer = world.send("Update", world.own, MailboxExport=export)
-        assert answer["Status"] == "FAILED"
-        assert told in answer["Reason"]
-        assert world.operations == []
-
-    def test_a_delete_with_a_wrong_one_leaves_the_mailbox(self, world: SnapshotWorld) -> None:
-        answer = world.delete(MailboxExport={**EXPORT, "BucketName": ""})
-        assert answer["Status"] == "FAILED"
-        assert world.alice.state == "ENABLED"
-
-
-def test_a_maximum_age_counts_from_the_end_of_the_export(world: SnapshotWorld) -> None:
-    world.workmail.exports.duration = 10 * HOUR
-    world.export_by_hand(BUCKET)
-    world.now += 10 * HOUR
-    assert world.states_of_jobs == ["COMPLETED"]
-    world.now += timedelta(hours=1).total_seconds()
-    young = {**EXPORT, "MaximumAge": str(2 * 3600)}
-    assert world.delete(MailboxExport=young)["Status"] == "SUCCESS"
-    assert len(world.workmail.exports.jobs) == 1
+        assert said in failed(harness.send("Update", harness.own, MailboxExport=export))
+        assert harness.operations == []
+        assert said in failed(harness.delete(MailboxExport=export))
+        assert harness.alice.state == "ENABLED"

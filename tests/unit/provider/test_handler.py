@@ -1,4 +1,4 @@
-"""The entry point, in a Python of its own: what Lambda imports, and what happens if it cannot."""
+"""The entry point in a process of its own, with and without modules that can be imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lambda_fakes import Mailbox, cloudformation, event
+from tests.support.lambda_fakes import cloudformation, event
 
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
 
@@ -28,12 +28,12 @@ handler(json.loads(sys.argv[1]), Context())
 """
 
 
-def invoke(request: dict[str, Any], path: Path | None = None) -> Mailbox:
-    """Has one request done by a fresh process, with `path` searched first for modules."""
+def respond(request: dict[str, Any], path: Path | None = None) -> dict[str, Any]:
+    """The response of a new process, which looks for modules in `path` first."""
     places = [str(place) for place in (path, LAMBDA_SRC) if place]
-    with cloudformation() as mailbox:
+    with cloudformation() as received:
         subprocess.run(
-            [sys.executable, "-c", RUN, json.dumps({**request, "ResponseURL": mailbox.url})],
+            [sys.executable, "-c", RUN, json.dumps({**request, "ResponseURL": received.url})],
             env={
                 **{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
                 "PYTHONPATH": os.pathsep.join(places),
@@ -42,35 +42,37 @@ def invoke(request: dict[str, Any], path: Path | None = None) -> Mailbox:
             check=True,
             timeout=60,
         )
-    return mailbox
+    return received.response
 
 
-@pytest.mark.parametrize("module", ["crhelper", "boto3"])
-def test_a_function_that_cannot_start_answers_all_the_same(module: str, tmp_path: Path) -> None:
-    (tmp_path / f"{module}.py").write_text("raise ImportError('half an asset')")
-    answer = invoke(event("Update", PhysicalResourceId="own"), tmp_path).answer
-    assert answer["Status"] == "FAILED"
-    assert answer["PhysicalResourceId"] == "own"
-    assert answer["Reason"].startswith(
+@pytest.fixture(params=["crhelper", "boto3"])
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder with a module that cannot be imported."""
+    (tmp_path / f"{request.param}.py").write_text("raise ImportError('half an asset')")
+    return tmp_path
+
+
+def test_a_function_that_cannot_start_responds_all_the_same(broken: Path) -> None:
+    response = respond(event("Update", PhysicalResourceId="own"), broken)
+    assert (response["Status"], response["PhysicalResourceId"]) == ("FAILED", "own")
+    assert response["Reason"].startswith(
         "the function could not start, deploy it again: ImportError: half an asset"
     )
 
 
-def test_a_first_deployment_that_cannot_start_can_still_roll_back(tmp_path: Path) -> None:
-    (tmp_path / "crhelper.py").write_text("raise ImportError('half an asset')")
-    failed = invoke(event(), tmp_path).answer
+def test_a_first_deployment_whose_function_cannot_start_rolls_back(broken: Path) -> None:
+    failed = respond(event(), broken)
     assert failed["Status"] == "FAILED"
     rolled_back = event("Delete", PhysicalResourceId=failed["PhysicalResourceId"])
-    assert invoke(rolled_back, tmp_path).answer["Status"] == "SUCCESS"
+    assert respond(rolled_back, broken)["Status"] == "SUCCESS"
 
 
 def test_a_delete_of_what_was_never_created_needs_no_client() -> None:
-    answer = invoke(event("Delete", PhysicalResourceId="never-created")).answer
-    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "never-created")
+    response = respond(event("Delete", PhysicalResourceId="never-created"))
+    assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", "never-created")
 
 
-def test_nothing_is_made_at_import_that_the_request_does_not_need() -> None:
-    """No client, no TLS context, no change of the root logger: importing only defines."""
+def test_the_import_makes_no_client_and_no_tls_context_and_changes_no_root_logger() -> None:
     code = """
 import boto3, logging, ssl
 def unexpected(*args, **kwargs):

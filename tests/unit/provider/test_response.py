@@ -1,23 +1,46 @@
-"""CloudFormation gets one answer, in time, within its limits; nobody else sees its URL."""
+"""CloudFormation receives one response, in time and within its limits; its URL stays secret."""
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local_aws.certificate import Certificate, create_certificate
 from tests.support.lambda_fakes import SECRET, Context, cloudformation, event
 from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 
 
-def test_a_success_carries_what_cloudformation_needs() -> None:
-    with cloudformation() as mailbox:
-        Response(event(ResponseURL=mailbox.url), Context()).send_success(
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return create_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+def failure(message: str, context: Context | None = None, **changes: Any) -> dict[str, Any]:
+    """The response to a request that fails with the message."""
+    with cloudformation() as received:
+        request = event(**{"ResponseURL": received.url, **changes})
+        Response(request, context or Context()).send_failure(message)
+    assert len(received.bodies[0]) <= 4096
+    return received.response
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_success_has_all_that_cloudformation_needs(
+    scheme: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    with cloudformation(certificate if scheme == "https" else None) as received:
+        assert received.url.startswith(f"{scheme}://")
+        Response(event(ResponseURL=received.url), Context()).send_success(
             "an-id", {"Email": "a@b.example"}
         )
-    assert mailbox.answer == {
+    assert received.response == {
         "Status": "SUCCESS",
         "Reason": "",
         "PhysicalResourceId": "an-id",
@@ -29,122 +52,135 @@ def test_a_success_carries_what_cloudformation_needs() -> None:
     }
 
 
-def test_a_reason_ends_with_the_log_stream() -> None:
-    with cloudformation() as mailbox:
-        Response(event(ResponseURL=mailbox.url), Context()).fail("look\n at   the domain")
-    assert mailbox.answer["Reason"] == (
+def test_a_server_without_a_trusted_certificate_receives_nothing(
+    certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(create_certificate(tmp_path).authority))
+    slept: list[float] = []
+    with cloudformation(certificate) as received:
+        request = event(ResponseURL=received.url)
+        Response(request, Context(seconds=0.5), slept.append).send_success("an-id", {})
+    assert received.bodies == []
+
+
+def test_a_reason_is_one_line_that_ends_with_the_log_stream() -> None:
+    assert failure("look\n at   the domain")["Reason"] == (
         "look at the domain [log group provider-logs, log stream 2026/11/22/[$LATEST]0a1b]"
     )
 
 
-def test_a_failed_create_that_asked_for_nothing_answers_with_the_marker() -> None:
-    with cloudformation() as mailbox:
-        Response(event(ResponseURL=mailbox.url), Context()).fail("no")
-    assert mailbox.answer["PhysicalResourceId"] == NEVER_CREATED
+@pytest.mark.parametrize(
+    ("request_type", "own", "expected"),
+    [("Create", None, NEVER_CREATED), ("Update", "own", "own"), ("Delete", "own", "own")],
+)
+def test_a_failure_has_the_events_own_id_or_the_marker(
+    request_type: str, own: str | None, expected: str
+) -> None:
+    response = failure("no", RequestType=request_type, PhysicalResourceId=own)
+    assert (response["Status"], response["PhysicalResourceId"]) == ("FAILED", expected)
 
 
-@pytest.mark.parametrize("request_type", ["Update", "Delete"])
-def test_a_failed_update_or_delete_answers_with_the_events_own_id(request_type: str) -> None:
-    with cloudformation() as mailbox:
-        Response(
-            event(request_type, ResponseURL=mailbox.url, PhysicalResourceId="own"), Context()
-        ).fail("no")
-    assert mailbox.answer["PhysicalResourceId"] == "own"
+def test_a_second_response_is_not_sent() -> None:
+    with cloudformation() as received:
+        response = Response(event(ResponseURL=received.url), Context())
+        response.send_failure("ran out of time")
+        response.send_success("an-id", {})
+        response.send_failure("again")
+        response.hand_off(lambda: received.bodies.append(b"invoked"))
+    assert received.response["Status"] == "FAILED"
 
 
-def test_a_second_answer_is_not_sent() -> None:
-    with cloudformation() as mailbox:
-        answer = Response(event(ResponseURL=mailbox.url), Context())
-        answer.send_failure("ran out of time")
-        answer.send_success("an-id", {})
-        answer.send_failure("again")
-    assert mailbox.answer["Status"] == "FAILED"
+def test_a_handler_waits_until_the_timeout_response_is_sent() -> None:
+    """Lambda freezes the process when the handler returns, and a response that is being sent."""
+    sending, proceed = threading.Event(), threading.Event()
+    sent: list[bytes] = []
 
+    def put(url: str, body: bytes, timeout: float) -> int:
+        sending.set()
+        proceed.wait(10)
+        sent.append(body)
+        return 200
 
-def test_who_finishes_while_the_answer_goes_out_waits_until_it_has_gone() -> None:
-    """Lambda freezes the process when the handler returns, and with it a time-out's sending."""
-    with cloudformation() as mailbox:
-        mailbox.delay = 0.3
-        answer = Response(event(ResponseURL=mailbox.url), Context())
-        timer = threading.Thread(target=answer.fail, args=("ran out of time",))
-        timer.start()
-        while not answer._lock.locked():
-            pass
-        answer.send_success("an-id", {})
-        assert len(mailbox.bodies) == 1
-        timer.join()
+    response = Response(event(), Context(), put=put)
+    timeout = threading.Thread(target=response.send_failure, args=("ran out of time",))
+    handler = threading.Thread(target=response.send_success, args=("an-id", {}))
+    timeout.start()
+    assert sending.wait(10)
+    handler.start()
+    handler.join(0.1)
+    assert handler.is_alive()
+    proceed.set()
+    timeout.join()
+    handler.join()
+    assert [json.loads(body)["Status"] for body in sent] == ["FAILED"]
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "ä" * 10_000, "\U0001f4ee" * 10_000])
-def test_the_whole_answer_stays_within_4096_bytes(text: str) -> None:
-    long = event(
-        "Delete",
+def test_the_whole_response_has_at_most_4096_bytes(text: str) -> None:
+    response = failure(
+        text,
+        Context(log_group_name="g" * 512, log_stream_name="l" * 512),
+        RequestType="Delete",
         StackId="s" * 255,
         LogicalResourceId="l" * 255,
         PhysicalResourceId="p" * 1024,
     )
-    with cloudformation() as mailbox:
-        context = Context(log_group_name="g" * 512, log_stream_name="l" * 512)
-        Response({**long, "ResponseURL": mailbox.url}, context).send_failure(text)
-    assert len(mailbox.bodies[0]) <= 4096
-    assert mailbox.answer["Reason"].startswith(text[:30])
-    assert mailbox.answer["Reason"].endswith("l" * 512 + "]")
+    assert response["Reason"].startswith(text[:30])
+    assert response["Reason"].endswith("l" * 512 + "]")
 
 
-def test_a_sentence_has_at_most_240_characters_before_the_log_stream() -> None:
-    with cloudformation() as mailbox:
-        Response(event(ResponseURL=mailbox.url), Context()).fail("word " * 100)
-    sentence, _, _ = mailbox.answer["Reason"].partition(" [log group")
-    assert 230 < len(sentence) <= 240
-    assert sentence.endswith("...")
+def test_a_message_has_at_most_240_characters_before_the_log_stream() -> None:
+    message, _, _ = failure("word " * 100)["Reason"].partition(" [log group")
+    assert 230 < len(message) <= 240
+    assert message.endswith("...")
 
 
-def test_data_that_makes_the_answer_too_long_fails_the_request() -> None:
-    with cloudformation() as mailbox:
-        Response(event(ResponseURL=mailbox.url), Context()).send_success(
+def test_data_that_makes_the_response_too_long_fails_the_request() -> None:
+    with cloudformation() as received:
+        Response(event(ResponseURL=received.url), Context()).send_success(
             "an-id", {"Email": "e" * 4096}
         )
-    assert mailbox.answer["Status"] == "FAILED"
-    assert "CloudFormation takes 4096" in mailbox.answer["Reason"]
+    assert received.response["Status"] == "FAILED"
+    assert "CloudFormation accepts 4096" in received.response["Reason"]
 
 
-@pytest.mark.parametrize("statuses", [[500], [503, 503, 500]])
-def test_an_answer_that_meets_a_server_error_is_sent_again(statuses: list[int]) -> None:
-    pauses: list[float] = []
-    with cloudformation() as mailbox:
-        mailbox.statuses = list(statuses)
-        Response(event(ResponseURL=mailbox.url), Context(), pauses.append).send_success("an-id", {})
-    assert mailbox.answer["Status"] == "SUCCESS"
-    assert len(pauses) == len(statuses)
-    assert pauses == sorted(set(pauses)), "each pause is longer than the one before"
+@pytest.mark.parametrize(
+    ("statuses", "drops", "retries"),
+    [([500], 0, 1), ([503, 503, 500], 0, 3), ([], 2, 2), ([400], 0, None), ([403], 0, None)],
+)
+def test_server_errors_and_lost_connections_are_retried_and_refusals_are_not(
+    statuses: list[int], drops: int, retries: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slept: list[float] = []
+    with cloudformation() as received:
+        received.statuses, received.drops = list(statuses), drops
+        response = Response(event(ResponseURL=received.url), Context(), slept.append)
+        response.send_success("an-id", {})
+    assert len(slept) == (retries or 0)
+    assert slept == sorted(set(slept)), "each backoff is longer than the one before"
+    assert len(received.bodies) == (retries is not None)
+    if retries is None:
+        assert f"refused the response: HTTP {statuses[0]}" in capsys.readouterr().out
 
 
-def test_an_answer_whose_connection_breaks_is_sent_again() -> None:
-    with cloudformation() as mailbox:
-        mailbox.drops = 2
-        Response(event(ResponseURL=mailbox.url), Context(), lambda _: None).send_success(
-            "an-id", {}
-        )
-    assert mailbox.answer["Status"] == "SUCCESS"
-
-
-@pytest.mark.parametrize("status", [400, 403])
-def test_an_answer_that_is_refused_is_not_sent_again(status: int) -> None:
-    with cloudformation() as mailbox:
-        mailbox.statuses = [status]
-        Response(event(ResponseURL=mailbox.url), Context(), lambda _: None).send_success(
-            "an-id", {}
-        )
-    assert mailbox.bodies == []
-
-
-def test_sending_ends_when_the_functions_time_does(capsys: pytest.CaptureFixture[str]) -> None:
-    with cloudformation() as mailbox:
-        mailbox.statuses = [503] * 1000
+def test_retries_end_before_the_functions_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with cloudformation() as received:
+        received.statuses = [503] * 1000
         context = Context(seconds=1.0)
-        Response(event(ResponseURL=mailbox.url), context).send_success("an-id", {})
+        Response(event(ResponseURL=received.url), context).send_success("an-id", {})
         assert context.get_remaining_time_in_millis() > 0
     assert "no time is left" in capsys.readouterr().out
+
+
+def test_a_silent_server_is_given_up_at_the_end_of_the_functions_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/response?{SECRET}"
+        Response(event(ResponseURL=url), Context(seconds=0.5)).send_success("an-id", {})
+    assert time.monotonic() - began < 5
+    assert "no time is left to send the response again: TimeoutError" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -161,9 +197,7 @@ def test_a_url_that_cannot_be_reached_is_not_logged(
     url: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    Response(event(ResponseURL=url), Context(seconds=0.3), lambda _: None).fail("no")
-    lines: list[dict[str, Any]] = [
-        json.loads(line) for line in capsys.readouterr().out.split("\n") if line
-    ]
-    assert lines[-1]["action"] == "give up answering"
+    Response(event(ResponseURL=url), Context(seconds=0.3), lambda _: None).send_failure("no")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[-1]["action"] == "give up"
     assert SECRET not in json.dumps(lines) + caplog.text

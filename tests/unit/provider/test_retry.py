@@ -1,98 +1,156 @@
-"""Waiting ends: with the thing, with its budget, or with the function's time."""
+"""Every wait ends: when the step succeeds, with its budget, or with the function's time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from workmail_provider.budgets import DOMAIN_VERIFIED, ENTITY_VISIBLE
+from workmail_provider.budgets import (
+    DOMAIN_VERIFIED,
+    ENTITY_VISIBLE,
+    STATE_CHANGED,
+    THROTTLING_EASED,
+    Budget,
+)
 from workmail_provider.errors import NotReady, RequestFailed
-from workmail_provider.retry import Clock, Retry
+from workmail_provider.retry import Backoff, Clock, Retry, ThrottleDelay
 
 
-class Time:
+class Process:
+    """Serves requests on a simulated clock; `slept` are the sleeps of all of them."""
+
     def __init__(self) -> None:
         self.now = 0.0
-        self.pauses: list[float] = []
+        self.slept: list[float] = []
+        self.delay = ThrottleDelay()
+        self.clock = Clock(lambda: self.now, self._sleep, lambda: 1.0)
 
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
+    def call(self, step: Callable[[], str], seconds: float = 500.0) -> str:
+        return Retry(self.now + seconds, self.clock, self.delay).call(step)
+
+    def serve(self, *not_ready: Budget, seconds: float = 600.0) -> list[float]:
+        """The sleeps of a request whose first attempts are not ready for these budgets."""
+        left, before = list(not_ready), len(self.slept)
+
+        def step() -> str:
+            if left:
+                raise NotReady(left.pop(0), "not yet")
+            return "ready"
+
+        assert self.call(step, seconds) == "ready"
+        return self.slept[before:]
+
+    def until(self, *waits: tuple[float, Budget]) -> Callable[[], str]:
+        """A step that is not ready for each budget until its moment."""
+
+        def step() -> str:
+            for moment, budget in waits:
+                if self.now < moment:
+                    raise NotReady(budget, "alice is not there")
+            return "ready"
+
+        return step
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
         self.now += seconds
 
-    def patience(self, deadline: float) -> Retry:
-        return Retry(deadline, Clock(lambda: self.now, self.sleep, lambda: 1.0))
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
 
 
-def unsettled_until(time: Time, moment: float) -> Callable[[], str]:
+def is_ascending(numbers: Iterable[float]) -> bool:
+    return list(numbers) == sorted(numbers)
+
+
+def test_a_step_is_repeated_with_growing_backoffs_until_it_is_ready(process: Process) -> None:
+    assert process.call(process.until((60, ENTITY_VISIBLE))) == "ready"
+    assert 60 <= process.now <= 60 + ENTITY_VISIBLE.longest_backoff
+    assert process.slept[0] == pytest.approx(ENTITY_VISIBLE.first_backoff)
+    assert max(process.slept) == ENTITY_VISIBLE.longest_backoff
+    assert is_ascending(process.slept)
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(500, 120), (30, 30)])
+def test_a_wait_ends_with_its_budget_or_the_functions_time_and_says_so(
+    process: Process, seconds: float, waited: int
+) -> None:
+    message = rf"alice is not there \(waited {waited} s for the entity to appear"
+    with pytest.raises(RequestFailed, match=message):
+        process.call(process.until((9999, ENTITY_VISIBLE)), seconds)
+    assert process.now == pytest.approx(waited)
+
+
+def test_each_condition_has_a_budget_of_its_own(process: Process) -> None:
+    step = process.until((100, ENTITY_VISIBLE), (200, DOMAIN_VERIFIED))
+    assert process.call(step) == "ready"
+
+
+def test_a_fresh_retry_has_unspent_budgets_and_the_same_deadline(process: Process) -> None:
+    retry = Retry(250, process.clock, process.delay)
+    assert retry.call(process.until((100, ENTITY_VISIBLE))) == "ready"
+    assert retry.fresh().call(process.until((200, ENTITY_VISIBLE))) == "ready"
+    with pytest.raises(RequestFailed, match=r"waited 4\d s"):
+        retry.fresh().call(process.until((9999, ENTITY_VISIBLE)))
+
+
+def test_no_attempt_begins_after_the_functions_time(process: Process) -> None:
     def step() -> str:
-        if time.now < moment:
-            raise NotReady(ENTITY_VISIBLE, "alice is not there")
-        return "there"
-
-    return step
-
-
-def test_what_settles_is_returned_soon_after() -> None:
-    time = Time()
-    assert time.patience(500).call(unsettled_until(time, 60)) == "there"
-    assert 60 <= time.now <= 60 + ENTITY_VISIBLE.longest_backoff
-
-
-def test_pauses_start_small_and_grow_to_a_ceiling() -> None:
-    time = Time()
-    time.patience(500).call(unsettled_until(time, 60))
-    assert time.pauses[0] == pytest.approx(ENTITY_VISIBLE.first_backoff)
-    assert max(time.pauses) == ENTITY_VISIBLE.longest_backoff
-    assert time.pauses == sorted(time.pauses)
-
-
-def test_a_budget_ends_and_the_sentence_says_how_long_was_waited() -> None:
-    time = Time()
-    with pytest.raises(
-        RequestFailed, match=r"alice is not there \(waited 120 s for the entity to appear"
-    ):
-        time.patience(500).call(unsettled_until(time, 9999))
-    assert time.now == pytest.approx(ENTITY_VISIBLE.seconds)
-
-
-def test_the_functions_time_ends_a_budget_before_it_is_spent() -> None:
-    time = Time()
-    with pytest.raises(RequestFailed, match="waited 30 s"):
-        time.patience(30).call(unsettled_until(time, 9999))
-    assert time.now == pytest.approx(30)
-
-
-def test_each_kind_of_thing_has_a_budget_of_its_own() -> None:
-    time = Time()
-
-    def step() -> str:
-        if time.now < 100:
-            raise NotReady(ENTITY_VISIBLE, "alice is not there")
-        if time.now < 200:
-            raise NotReady(DOMAIN_VERIFIED, "example.com is not verified")
-        return "there"
-
-    assert time.patience(500).call(step) == "there"
-
-
-def test_nothing_begins_after_the_functions_time() -> None:
-    time = Time()
-    time.now = 31
-
-    def never() -> str:
         raise AssertionError("begun")
 
-    with pytest.raises(RequestFailed, match="ran out of time"):
-        time.patience(30).call(never)
+    with pytest.raises(RequestFailed, match="ran out of time before it began"):
+        process.call(step, seconds=0)
 
 
-def test_everything_else_fails_at_once() -> None:
-    time = Time()
-
+def test_every_other_error_fails_at_once(process: Process) -> None:
     def step() -> str:
         raise RequestFailed("the domain is unknown")
 
     with pytest.raises(RequestFailed, match="unknown"):
-        time.patience(30).call(step)
-    assert time.pauses == []
+        process.call(step)
+    assert process.slept == []
+
+
+def test_only_a_process_that_was_throttled_delays_its_next_request(process: Process) -> None:
+    assert process.serve() == []
+    assert process.serve(STATE_CHANGED) == [STATE_CHANGED.first_backoff]
+    assert process.serve() == []
+    process.serve(THROTTLING_EASED)
+    assert process.serve() == [pytest.approx(0.9)]
+
+
+def test_each_throttling_lengthens_the_delay_up_to_a_limit_and_successes_shorten_it(
+    process: Process,
+) -> None:
+    for _ in range(8):
+        process.serve(THROTTLING_EASED)
+    assert process.delay.seconds(process.now) == pytest.approx(5 * 0.9)
+    for _ in range(60):
+        process.serve()
+    assert process.delay.seconds(process.now) < 0.01
+
+
+def test_the_delay_is_forgotten_after_a_minute_without_requests(process: Process) -> None:
+    process.serve(THROTTLING_EASED)
+    process.now += 60
+    assert process.serve() == []
+
+
+def test_the_delay_ends_with_the_functions_time(process: Process) -> None:
+    for _ in range(8):
+        process.serve(THROTTLING_EASED)
+    began = process.now
+    with pytest.raises(RequestFailed, match="ran out of time"):
+        process.serve(seconds=2)
+    assert process.now - began == pytest.approx(2)
+
+
+def test_a_backoff_doubles_up_to_a_minute_and_ends_at_its_moment(process: Process) -> None:
+    backoff = Backoff(300.0, process.clock)
+    while backoff.wait():
+        pass
+    assert process.slept[:7] == [1, 2, 4, 8, 16, 32, 60]
+    assert process.now == 300.0

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from local_aws.workmail import Entity, Organization
-from tests.model.cloudformation import Event
-from tests.model.function import Run, takes_away
+from tests.model.function import Run, may_remove
 
 ALIAS_CHANGES = ("CreateAlias", "DeleteAlias")
 
 
-class AliasBooks:
-    """Which aliases a registration may add and remove, and which it leaves."""
+class AliasOracle:
+    """Which aliases may be added and removed, and which must exist in the end."""
 
     def __init__(self, organization: Organization, seen: Counter[str]) -> None:
         self._organization = organization
@@ -25,58 +24,59 @@ class AliasBooks:
         declared = _lower(event.declared.aliases)
         entity = self._organization.entities.get(parameters["EntityId"])
         if event.request_type == "Delete" or event.declared.aliases is None:
-            return "nobody declared aliases"
+            return "no aliases are declared"
         known = self._organization.known([event.declared.entity_id])
         if entity is None or (entity not in known and not run.was_interrupted):
-            return "the aliases of somebody else"
+            return "the aliases of another entity"
         if operation == "CreateAlias":
-            return None if alias in declared else f"nobody declared {alias}"
+            return None if alias in declared else f"{alias} is not declared"
         if alias in declared:
             return f"{alias} is declared"
-        if alias not in self._declared_before(event) and not event.declared.remove_other_aliases:
-            return f"{alias} never was declared"
-        if not takes_away(event, in_rollbacks=False) and not run.was_interrupted:
-            return f"{alias} is taken away in a rollback, or late"
+        if not event.declared.remove_other_aliases and alias not in _declared_before(run):
+            return f"{alias} was never declared"
+        if event.request_type == "Create" and not run.was_interrupted:
+            return f"{alias} is removed by a Create"
+        if not may_remove(event, in_rollbacks=False) and not run.was_interrupted:
+            return f"{alias} is removed in a rollback, or late"
         return None
 
-    def note(self, run: Run, operation: str) -> None:
-        self._seen["alias added" if operation == "CreateAlias" else "alias removed"] += 1
-
-    def stands_in_the_way(self, run: Run, entity: Entity) -> bool:
+    def may_fail(self, run: Run, entity: Entity) -> bool:
         """Whether an event may fail for its aliases."""
         declared = run.event.declared.aliases
         if declared is None:
             return False
         owners = [self._organization.owner_of(alias) for alias in declared]
-        # Somebody may have disabled it, and WorkMail does not show that.
+        # A Create refuses an entity with undeclared aliases.
+        if run.event.request_type == "Create" and run.event.declared.remove_other_aliases:
+            return True
+        # It may be disabled, and WorkMail does not show that.
         is_settled = run.found[entity.entity_id].is_settled
         return not is_settled or any(owner not in (None, entity) for owner in owners)
 
     def check(self, run: Run, entity: Entity) -> None:
-        """After a success: those that are declared are there, and no other has gone."""
-        event = run.event
+        """After a success: those that are declared exist, and no others were removed."""
+        event, existing = run.event, entity.addresses
         if event.declared.aliases is None:
             return
-        declared, there = _lower(event.declared.aliases), entity.addresses
-        self.check_declared(event.declared.aliases, entity, str(event))
         before = _lower(run.found[entity.entity_id].aliases)
-        left = self._declared_before(event)
-        others_too = event.declared.remove_other_aliases
-        undeclared = before - declared - {event.declared.email.casefold()}
-        leaving = undeclared if others_too else undeclared & left
-        if takes_away(event, in_rollbacks=False):
-            assert not leaving & there, f"{event} left {leaving & there}"
-        elif leaving:
-            self._seen["aliases left in a rollback"] += 1
-            assert leaving <= there, f"{event} removed {leaving - there}"
-        assert undeclared - leaving <= there, f"{event} removed {undeclared - leaving - there}"
+        undeclared = before - _lower(event.declared.aliases) - {event.declared.email.casefold()}
+        removed = undeclared
+        if not event.declared.remove_other_aliases:
+            removed = undeclared & _declared_before(run)
+        if may_remove(event, in_rollbacks=False):
+            assert not removed & existing, f"{event} retained {removed & existing}"
+        else:
+            assert removed <= existing, f"{event} removed {removed - existing}"
+        lost = undeclared - removed - existing
+        assert not lost, f"{event} removed {lost}"
 
     def check_declared(self, declared: Iterable[str] | None, entity: Entity, where: str) -> None:
         missing = _lower(declared) - entity.addresses
         assert not missing, f"{where}: {entity.name} lacks {missing}"
 
-    def _declared_before(self, event: Event) -> set[str]:
-        return _lower(event.old.aliases) if event.old else set()
+
+def _declared_before(run: Run) -> set[str]:
+    return _lower(run.event.old.aliases) if run.event.old else set()
 
 
 def _lower(aliases: Iterable[str] | None) -> set[str]:
