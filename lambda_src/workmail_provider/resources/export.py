@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from workmail_provider.budgets import STATE_CHANGED
 from workmail_provider.cloudformation.request import Invocation
 from workmail_provider.errors import ContinueLater, NotReady, ProviderError, RequestFailed
 from workmail_provider.export_bucket import ExportBucket, StoredObject
+from workmail_provider.resources import declarations
 from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.exports import (
     BETWEEN_EXPORTS,
@@ -47,7 +48,6 @@ class ExportBeforeRemoval:
         organization: Organization,
         destination: ExportDestination,
         entity: Entity,
-        bucket_client: Any,
         *,
         began_at: datetime,
     ) -> None:
@@ -55,7 +55,10 @@ class ExportBeforeRemoval:
         self._organization = organization
         self._jobs = ExportJobs(organization)
         self._destination = destination
-        self._bucket = ExportBucket(bucket_client, destination.bucket, invocation.retry)
+        region = declarations.organization_region(invocation.request.properties)
+        self._bucket = ExportBucket(
+            invocation.clients("s3", region), destination.bucket, invocation.retry
+        )
         self._entity = entity
         self._folder = destination.folder(entity.organization_id, entity.entity_id, began_at)
         request = invocation.request

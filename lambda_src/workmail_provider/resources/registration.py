@@ -323,9 +323,10 @@ class _Deregistration:
     def __init__(self, invocation: Invocation, registration_id: RegistrationId) -> None:
         self._invocation = invocation
         self._id = registration_id
-        self._region = declarations.organization_region(invocation.request.properties)
         self._organization = Organization(
-            invocation.clients("workmail", self._region),
+            invocation.clients(
+                "workmail", declarations.organization_region(invocation.request.properties)
+            ),
             registration_id.organization_id,
             invocation.retry,
         )
@@ -383,7 +384,6 @@ class _Deregistration:
                 self._organization,
                 destination,
                 entity,
-                self._invocation.clients("s3", self._region),
                 began_at=operation.deletion_began_at or operation.began_at,
             )
             return _Progress.EXPORT_NEEDED
