@@ -155,8 +155,9 @@ class MailboxStep:
     def _end_of_failed(self, job: ExportJob) -> dict[str, Any]:
         outcome = "failed" if job.state is ExportState.FAILED else "was cancelled"
         reason = f"export job {job.job_id} {outcome}: {job.error or 'WorkMail gives no reason'}"
-        if self._find().state is not EntityState.ENABLED:
-            return self._end(Verdict.GONE, f"the mailbox was disabled, and its {reason}", job)
+        state = self._find().state
+        if state is not EntityState.ENABLED:
+            return self._end(Verdict.GONE, f"the mailbox was {state.lower()}, and {reason}", job)
         return self._end(Verdict.FAILED, reason, job)
 
     def _verify(self, job: ExportJob) -> dict[str, Any]:

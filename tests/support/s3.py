@@ -27,6 +27,8 @@ class S3:
     def __init__(self) -> None:
         self.objects: defaultdict[str, dict[str, StoredObject]] = defaultdict(dict)
         self.denied: set[str] = set()
+        # Of the next archives, if not that of their jobs.
+        self.encryption: dict[str, str] | None = None
         # What is stored instead of an archive; None for nothing.
         self.spoil: Callable[[bytes], bytes | None] = lambda archive: archive
         self.read_bytes = 0
@@ -39,7 +41,7 @@ class S3:
             }
             body = self.spoil(archive)
             if body is not None:
-                stored = StoredObject(body, encryption)
+                stored = StoredObject(body, self.encryption or encryption)
                 self.objects[job.order.s3_bucket_name][job.s3_path] = stored
 
         return write
