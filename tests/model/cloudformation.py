@@ -79,7 +79,7 @@ class Stack:
     operation: Operation | None = None
     is_announced: bool = False
     # What operations without rollback have changed since the stack was last complete.
-    unfinished: _Change | None = None
+    unfinished: Change | None = None
 
     @property
     def status(self) -> str | None:
@@ -172,7 +172,7 @@ class _Removed:
     declared: Declared
 
 
-class _Change:
+class Change:
     """What an operation changes in one stack."""
 
     def __init__(self, stack: Stack, template: StackTemplate, began_at: float) -> None:
@@ -192,9 +192,10 @@ class _Change:
             self.began_at, self.is_new = unfinished.began_at, unfinished.is_new
             self.was_announced, self.before = unfinished.was_announced, unfinished.before
             self.updated, self.replaced = unfinished.updated, unfinished.replaced
+        self.declared_before = {name: row.declared for name, row in self.before.items()}
         # What an Update of the rollback replaced.
         self.replaced_back: list[_Removed] = []
-        self.nested: list[_Change] = []
+        self.nested: list[Change] = []
 
 
 _Events = Generator[Event, "Response | None", None]
@@ -206,7 +207,8 @@ class CloudFormation:
 
     What AWS does not document: `rollback_moves_time`, whether the rollback of an update moves
     LastUpdatedTime; `retry_deletes_failed`, whether the next update deletes what a failed Create
-    named when its repetition names something else.
+    named when its repetition names something else; `clean_up_deletes_current`, whether the clean-up
+    deletes what a failed update replaced when it is the current resource again.
     """
 
     now: Callable[[], float]
@@ -235,7 +237,7 @@ class Operation:
         self.kind = kind
         self.plan = plan
         self._account = account
-        self._change = _Change(stack, template, account.now())
+        self._change = Change(stack, template, account.now())
         self._started_at = account.now()
         # Of several operations without rollback, when the first began.
         self.began_at = self._change.began_at
@@ -249,7 +251,7 @@ class Operation:
         self.pending: Event | None = None
         self._sent = 0
         # The changes so far, and the stacks that are or will be deleted.
-        self._changes: dict[Stack, _Change] = {}
+        self._changes: dict[Stack, Change] = {}
         self._deleted: set[Stack] = set()
         for nested in account.stacks.values():
             if nested.root is stack and nested.status != "DELETE_COMPLETE":
@@ -258,7 +260,7 @@ class Operation:
                 if nested not in stack.nested.values():
                     # Forgotten: this operation does not reach it.
                     declared = StackTemplate(nested.template)
-                self._changes[nested] = _Change(nested, declared, account.now())
+                self._changes[nested] = Change(nested, declared, account.now())
                 if stack.unfinished and nested in [one.stack for one in stack.unfinished.nested]:
                     self._change.nested.append(self._changes[nested])
         self._begin(self._change)
@@ -355,7 +357,7 @@ class Operation:
 
     # One stack.
 
-    def _begin(self, change: _Change) -> None:
+    def _begin(self, change: Change) -> None:
         stack = change.stack
         stack.operation = self
         self._changes[stack] = change
@@ -366,7 +368,7 @@ class Operation:
             stack.last_updated_time = self._account.now()
             stack.status = "UPDATE_IN_PROGRESS"
 
-    def _create_stack(self, change: _Change) -> _Events:
+    def _create_stack(self, change: Change) -> _Events:
         stack = change.stack
         try:
             yield from self._converge(change)
@@ -386,7 +388,7 @@ class Operation:
         yield from self._delete_resources(stack)
         stack.status = "ROLLBACK_FAILED" if _is_left(stack) else "ROLLBACK_COMPLETE"
 
-    def _update_stack(self, change: _Change) -> _Events:
+    def _update_stack(self, change: Change) -> _Events:
         try:
             yield from self._converge(change)
         except ResourceFailed:
@@ -396,7 +398,7 @@ class Operation:
         if change.stack is not self.stack:
             change.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
-    def _converge(self, change: _Change) -> _Events:
+    def _converge(self, change: Change) -> _Events:
         """Creates and updates what the template declares; all of that depends on the parameter."""
         if change.template.declared and self.plan.announces:
             change.stack.is_announced = True
@@ -404,7 +406,7 @@ class Operation:
             yield from part(change)
         self._fail_as_planned()
 
-    def _converge_resources(self, change: _Change) -> _Events:
+    def _converge_resources(self, change: Change) -> _Events:
         stack = change.stack
         items = self._in_order(change.template.declared.items())
         for logical_id, unresolved in sorted(items, key=lambda item: item[1].rank):
@@ -417,12 +419,12 @@ class Operation:
             else:
                 row.declared = declared
 
-    def _converge_nested(self, change: _Change) -> _Events:
+    def _converge_nested(self, change: Change) -> _Events:
         for name, template in self._in_order(change.template.nested.items()):
             stack = change.stack.nested.get(name)
             if stack is None:
                 stack = change.stack.nested[name] = self._account.new_stack(name, change.stack)
-                self._changes[stack] = _Change(stack, StackTemplate(template), self._account.now())
+                self._changes[stack] = Change(stack, StackTemplate(template), self._account.now())
             nested = self._changes[stack]
             if nested not in change.nested:
                 change.nested.append(nested)
@@ -430,7 +432,7 @@ class Operation:
             self._begin(nested)
             yield from self._create_stack(nested) if is_created else self._update_stack(nested)
 
-    def _clean_up(self, change: _Change) -> _Events:
+    def _clean_up(self, change: Change) -> _Events:
         """Deletes what the update has replaced or removed."""
         stack, template = change.stack, change.template
         stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
@@ -502,7 +504,7 @@ class Operation:
         for change in changes:
             change.stack.status = "UPDATE_ROLLBACK_COMPLETE"
 
-    def _update_back(self, change: _Change) -> _Events:
+    def _update_back(self, change: Change) -> _Events:
         """Sends Update with the old properties to each resource that an Update was sent to."""
         stack = change.stack
         to_do = self._in_order(change.updated)
@@ -546,7 +548,7 @@ class Operation:
 
     # One resource.
 
-    def _create_one(self, change: _Change, logical_id: str, declared: Declared) -> _Events:
+    def _create_one(self, change: Change, logical_id: str, declared: Declared) -> _Events:
         self._fail_as_planned()
         stack = change.stack
         failed = stack.rows.get(logical_id)
@@ -565,9 +567,7 @@ class Operation:
         if failed and failed.physical_id != row.physical_id and self._account.retry_deletes_failed:
             change.replaced.append(_Removed(logical_id, failed.physical_id, failed.declared))
 
-    def _update_one(
-        self, change: _Change, logical_id: str, row: Row, declared: Declared
-    ) -> _Events:
+    def _update_one(self, change: Change, logical_id: str, row: Row, declared: Declared) -> _Events:
         self._fail_as_planned()
         # What an operation without rollback has created is not updated back but deleted.
         if logical_id in change.before and logical_id not in change.updated:

@@ -199,6 +199,7 @@ class Deployments(RuleBasedStateMachine):
     @initialize(
         rollback_moves_time=st.booleans(),
         retry_deletes_failed=st.booleans(),
+        clean_up_deletes_current=st.booleans(),
         announces=st.sampled_from([True, True, True, False]),
         hides_enabled_date=st.sampled_from([False, False, False, True]),
         is_nested=st.sampled_from([True, True, False]),
@@ -212,6 +213,7 @@ class Deployments(RuleBasedStateMachine):
         self,
         rollback_moves_time: bool,
         retry_deletes_failed: bool,
+        clean_up_deletes_current: bool,
         announces: bool,
         hides_enabled_date: bool,
         is_nested: bool,
@@ -233,7 +235,9 @@ class Deployments(RuleBasedStateMachine):
         self.workmail.exports.duration = job_seconds
         # Entities and export jobs so far: their ids are the same in each run.
         self.numbered = 0
-        self.account = CloudFormation(self.time.read, rollback_moves_time, retry_deletes_failed)
+        self.account = CloudFormation(
+            self.time.read, rollback_moves_time, retry_deletes_failed, clean_up_deletes_current
+        )
         self.oracle = self.oracle_type(
             self.organization,
             self.workmail.exports,
@@ -335,11 +339,15 @@ class Deployments(RuleBasedStateMachine):
         plan=PLANS,
         source_first=st.booleans(),
         at_once=st.booleans(),
+        at=SMALL,
     )
     def move_between_stacks(
-        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool
+        self, which: int, edit: Edit, plan: Plan, source_first: bool, at_once: bool, at: int
     ) -> None:
-        """Moves or copies declarations to the other stack, in either order of deployment."""
+        """Moves or copies declarations to the other stack, in either order of deployment.
+
+        At once, an event of one stack is interrupted by one of the other.
+        """
         self.step()
         stacks = [self.renewed(stack) for stack in self.current.values()]
         source, target = stacks if which % 2 else stacks[::-1]
@@ -353,6 +361,10 @@ class Deployments(RuleBasedStateMachine):
             self.update(stack, templates[stack], plan)
             if not at_once:
                 self.finish()
+        pending = source.operation.pending if source.operation else None
+        if at_once and pending:
+            other = Interruption("other", ManualChange("", "", 0))
+            self.proceed(pending, RunFaults(interrupted_at=at), other)
 
     @precondition(lambda self: self.deployable)
     @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
@@ -401,6 +413,20 @@ class Deployments(RuleBasedStateMachine):
         self.step()
         self.oracle.seen["rolled back later"] += 1
         self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
+
+    @precondition(lambda self: self.unfinished)
+    @rule(which=SMALL, plan=PLANS)
+    def update_back(self, which: int, plan: Plan) -> None:
+        """Deploys what was declared before the operations without rollback that failed."""
+        self.step()
+        stack = choose(self.unfinished, which)
+        templates = self.templates(stack)
+        for home, template in templates.items():
+            one = stack.nested.get(home) if home else stack
+            if one and one.unfinished:
+                template.clear()
+                template |= one.unfinished.declared_before
+        self.update(stack, templates, plan)
 
     # What happens to WorkMail.
 
@@ -827,9 +853,14 @@ class Deployments(RuleBasedStateMachine):
             for id, one in source.items()
             if id == logical_id or getattr(one, "of", "") == logical_id
         }
-        if moved.keys() & target.keys():
+        free = [id for id in LOGICAL_IDS if id not in target]
+        if logical_id in LOGICAL_IDS and free:
+            moved = {logical_id: source[logical_id]}
+            target[free[0]] = source[logical_id]
+        elif moved.keys() & target.keys():
             return
-        target |= moved
+        else:
+            target |= moved
         for id in moved if edit.kind == "nest" else ():
             del source[id]
 

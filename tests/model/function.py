@@ -54,7 +54,7 @@ class Time:
 
 @dataclass(frozen=True, eq=False)
 class Delivery:
-    """What Lambda has for the function: a request, or with it what the function called itself."""
+    """An event that Lambda has for the function: a request, or its continuation."""
 
     event: Event
     message: Mapping[str, Any]
@@ -110,7 +110,7 @@ class Found:
 class Run:
     """One run of the function for one event, and what the model saw of it.
 
-    `invoked` are the events that it called itself with.
+    `invoked` are the events that it invoked itself with.
     """
 
     delivery: Delivery
@@ -118,7 +118,7 @@ class Run:
     was_waited_for: bool
     found: Mapping[str, Found]
     began_at: float
-    # Of which other runs, which interrupted this one, spent so much.
+    # Of these, what other runs spent that interrupted this one.
     others_seconds: float = 0.0
     seconds: float = 0.0
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -156,7 +156,7 @@ class Function:
     """Runs the function against a local WorkMail and the stacks of a model.
 
     `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
-    `interrupt` is what happens before a call in the middle of a run whose faults say so.
+    `interrupt` is what happens before a call in the middle of a run with faults that say so.
     """
 
     def __init__(

@@ -101,6 +101,10 @@ class RegistrationOracle:
         return "failed creation" if failed and enabled_at < failed.creation_time else None
 
     def reason_of_others(self, event: Event, physical_id: str) -> str | None:
+        own = event.stack.rows.get(event.logical_id)
+        if own and own.physical_id == physical_id and not own.is_deleted:
+            if event.stack.keeps(event.logical_id):
+                return "current again"
         for stack, name, row in self.other_rows(event, physical_id):
             if not row.is_deleted and stack.keeps(name):
                 return "handed over" if stack is event.stack else "declared elsewhere"

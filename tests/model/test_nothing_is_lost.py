@@ -33,7 +33,8 @@ entity deleted
 """
 _ENTITIES_SOMETIMES = """
 a resource was changed in place; Create of members failed; Delete of an entity failed;
-entity retained, late; entity retained, declared elsewhere; password reset; refused an entity; cancelled; undone;
+entity retained, late; entity retained, declared elsewhere; password reset; refused an entity;
+cancelled; undone;
 AssociateDelegateToResource; CreateGroup; CreateResource; DeleteGroup; DeleteResource
 """
 

@@ -14,6 +14,7 @@ from workmail_provider.rules.ownership import (
     StackOperation,
     creation_completed,
     declared_elsewhere,
+    is_declared_again,
     is_managed_elsewhere,
     is_rolled_back,
     may_become_declaration,
@@ -76,11 +77,12 @@ class Ownership:
         if operation.is_over:
             return f"the stack is {operation.status}: CloudFormation no longer waits for this"
         if not operation.deletes_stack:
-            other = other_declaration(
-                self._physical_id, self._request.logical_id, self._stack.resources()
-            )
+            resources, logical_id = list(self._stack.resources()), self._request.logical_id
+            other = other_declaration(self._physical_id, logical_id, resources)
             if other:
                 return f"handed over to {other}"
+            if is_declared_again(self._physical_id, logical_id, operation, resources):
+                return f"declared again by {logical_id}"
         if is_rolled_back(self._existed_at(operation.began_at), operation):
             return f"it existed before {operation.began_at}, when the operation that failed began"
         return self._found_by_failed_creation() or self._declared_elsewhere()

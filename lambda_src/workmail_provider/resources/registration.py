@@ -15,7 +15,7 @@ from workmail_provider.resources import declarations
 from workmail_provider.resources.export import ExportBeforeRemoval
 from workmail_provider.rules.aliases import to_add, to_remove
 from workmail_provider.rules.entities import Entity, EntityState, changes
-from workmail_provider.rules.exports import ExportJob
+from workmail_provider.rules.exports import ExportJob, is_outdated
 from workmail_provider.rules.kinds import USER, EntityType
 from workmail_provider.rules.physical_ids import RegistrationId
 from workmail_provider.rules.registration import (
@@ -387,6 +387,11 @@ class _Deregistration:
                 began_at=operation.deletion_began_at or operation.began_at,
             )
             return _Progress.EXPORT_NEEDED
+        if self._exported and is_outdated(self._exported, entity):
+            raise RequestFailed(
+                f"{entity} was enabled again after its export began, it stays enabled: delete "
+                "again to export it again"
+            )
         self._log("deregister", "the registration was removed")
         self._organization.deregister(entity)
         self._deregistered = True

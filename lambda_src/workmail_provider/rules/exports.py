@@ -106,6 +106,11 @@ def last_of(jobs: Iterable[ExportJob], entity_id: str, now: datetime) -> ExportJ
     return max(recent, key=lambda job: job.started_at, default=None)
 
 
+def is_outdated(job: ExportJob, entity: Entity) -> bool:
+    """Whether the mailbox is known to have been enabled again after the job began."""
+    return entity.enabled_date is not None and entity.enabled_date > job.started_at
+
+
 def _is_of(job: ExportJob, entity: Entity, destination: ExportDestination) -> bool:
     """A job elsewhere in the bucket does not count: it is not looked for there."""
     folder = f"{destination.prefix}/{entity.organization_id}/"

@@ -71,6 +71,23 @@ def other_declaration(
     return None
 
 
+def is_declared_again(
+    physical_id: str, logical_id: str, operation: StackOperation, resources: Iterable[StackResource]
+) -> bool:
+    """Whether the very resource of a Delete has this physical id now.
+
+    An update without rollback replaces alice by bob and fails, and the next one declares alice
+    again: the clean-up may then delete both of the replaced ids. What CloudFormation really
+    removes reads DELETE_IN_PROGRESS in its clean-up.
+    """
+    return operation.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" and any(
+        each.logical_id == logical_id
+        and each.physical_id == physical_id
+        and not each.status.startswith("DELETE")
+        for each in resources
+    )
+
+
 def declared_elsewhere(
     physical_id: str, resources: Iterable[StackResource]
 ) -> StackResource | None:

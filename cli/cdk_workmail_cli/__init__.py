@@ -1,0 +1,1 @@
+"""The command `cdk-workmail`: reads an organization, never changes it, and loads no CDK."""

@@ -1,0 +1,114 @@
+"""The calls to AWS: read-only, paginated, repeated when throttled, and explained when refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdk_workmail_cli.errors import CommandFailed
+
+READ_OPERATIONS = {
+    "workmail": (
+        "DescribeEntity",
+        "DescribeGroup",
+        "DescribeOrganization",
+        "DescribeResource",
+        "DescribeUser",
+        "GetDefaultRetentionPolicy",
+        "GetMailDomain",
+        "GetMailboxDetails",
+        "ListAccessControlRules",
+        "ListAliases",
+        "ListAvailabilityConfigurations",
+        "ListGroupMembers",
+        "ListGroups",
+        "ListImpersonationRoles",
+        "ListMailDomains",
+        "ListMailboxPermissions",
+        "ListMobileDeviceAccessRules",
+        "ListResourceDelegates",
+        "ListResources",
+        "ListUsers",
+    ),
+    "cloudformation": ("DescribeStacks", "GetTemplate", "ListStackResources"),
+}
+"""All that the command ever calls; the policy that it prints allows these."""
+
+# With three calls in ten throttled, one in 170,000 fails after ten attempts.
+_RETRIES: Any = {"mode": "standard", "total_max_attempts": 10}
+_CONNECT_TIMEOUT = 5
+_PAGE = 100
+
+
+class CallRefused(CommandFailed):
+    """AWS refused a call."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Service:
+    """The read operations of one AWS service."""
+
+    def __init__(self, name: str, session: boto3.Session, region: str | None = None) -> None:
+        self._name = name
+        try:
+            self._client: Any = session.client(  # type: ignore[call-overload]  # a literal there
+                name,
+                region_name=region,
+                config=Config(retries=_RETRIES, connect_timeout=_CONNECT_TIMEOUT),
+            )
+        except BotoCoreError as error:
+            raise CommandFailed(f"{error}: check your AWS configuration") from error
+        self.region: str = self._client.meta.region_name
+
+    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Raises CallRefused, or CommandFailed if AWS cannot be reached."""
+        if operation not in READ_OPERATIONS[self._name]:
+            raise AssertionError(f"{operation} is not one of the command's read operations")
+        method: Callable[..., dict[str, Any]] = getattr(self._client, xform_name(operation))
+        try:
+            return method(**parameters)
+        except ClientError as error:
+            raise self._refused(operation, parameters, error) from error
+        except BotoCoreError as error:
+            raise CommandFailed(f"{self._name}:{operation} failed: {error}") from error
+
+    def pages(self, operation: str, member: str, **parameters: Any) -> Iterator[Any]:
+        """Each entry of all pages of a list."""
+        while True:
+            page = self.call(operation, **parameters)
+            yield from page.get(member, ())
+            if not page.get("NextToken"):
+                return
+            parameters["NextToken"] = page["NextToken"]
+
+    def _refused(
+        self, operation: str, parameters: Mapping[str, Any], error: ClientError
+    ) -> CallRefused:
+        code = error.response["Error"]["Code"]
+        action = f"{self._name}:{operation}"
+        if code == "OrganizationNotFoundException":
+            return CallRefused(
+                code,
+                f"organization {parameters.get('OrganizationId')} is not found in {self.region}: "
+                "check the id and the Region",
+            )
+        if "AccessDenied" in code:
+            return CallRefused(
+                code,
+                f"{action} is not allowed: attach the policy that `cdk-workmail policy` prints",
+            )
+        text = error.response["Error"].get("Message") or code
+        return CallRefused(code, f"{action} failed: {text} ({code})")
+
+
+def listed(service: Service, operation: str, member: str, **parameters: Any) -> list[Any]:
+    """All entries of a list, in pages of the maximum size."""
+    return list(service.pages(operation, member, MaxResults=_PAGE, **parameters))

@@ -1,0 +1,7 @@
+"""The error that ends the command with one line."""
+
+from __future__ import annotations
+
+
+class CommandFailed(Exception):
+    """What failed, on what, and what to do."""
