@@ -12,9 +12,13 @@ from workmail_exporter.settings import Settings
 from workmail_provider.aws import make_client
 from workmail_provider.retry import Clock
 
-_exporter = Exporter(Settings.parse(os.environ["ORGANIZATION_EXPORT"]), cache(make_client), Clock())
+
+@cache
+def _exporter() -> Exporter:
+    settings = Settings.parse(os.environ["ORGANIZATION_EXPORT"])
+    return Exporter(settings, cache(make_client), Clock())
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Called by the state machine, once for each step."""
-    return _exporter(event, context.get_remaining_time_in_millis() / 1000)
+    return _exporter()(event, context.get_remaining_time_in_millis() / 1000)

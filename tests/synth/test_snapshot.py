@@ -259,7 +259,7 @@ def test_workmail_exports_with_a_role_for_this_organization_bucket_and_key() -> 
     }
 
 
-def test_the_function_may_export_this_organization_pass_that_role_and_call_itself() -> None:
+def test_the_function_may_export_this_organization_see_the_export_and_record_it() -> None:
     stack = new_stack(env=IRELAND)
     provider = snapshot(stack, "Alice", MailboxExport(stack, "Export")).provider
     (role,) = export_roles(stack)
@@ -273,6 +273,23 @@ def test_the_function_may_export_this_organization_pass_that_role_and_call_itsel
             ],
             "Effect": "Allow",
             "Resource": arn_of(ORGANIZATION),
+        },
+        {
+            "Action": "s3:ListBucket",
+            "Condition": {"StringLike": {"s3:prefix": f"workmail/{ORGANIZATION}/*"}},
+            "Effect": "Allow",
+            "Resource": BUCKET_ARN,
+        },
+        {
+            "Action": "s3:PutObject",
+            "Effect": "Allow",
+            "Resource": {"Fn::Join": ["", [BUCKET_ARN, f"/workmail/{ORGANIZATION}/_manifest/*"]]},
+        },
+        {
+            "Action": "kms:GenerateDataKey",
+            "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}},
+            "Effect": "Allow",
+            "Resource": KEY_ARN,
         },
         {
             "Action": "iam:PassRole",
