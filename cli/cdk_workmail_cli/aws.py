@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -54,10 +54,18 @@ class CallRefused(CommandFailed):
 
 
 class Service:
-    """The read operations of one AWS service."""
+    """The operations of one AWS service that the command may call: by default only to read."""
 
-    def __init__(self, name: str, session: boto3.Session, region: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        session: boto3.Session,
+        region: str | None = None,
+        *,
+        operations: Collection[str] = (),
+    ) -> None:
         self._name = name
+        self._operations = operations or READ_OPERATIONS[name]
         try:
             self._client: Any = session.client(  # type: ignore[call-overload]  # a literal there
                 name,
@@ -70,8 +78,8 @@ class Service:
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Raises CallRefused, or CommandFailed if AWS cannot be reached."""
-        if operation not in READ_OPERATIONS[self._name]:
-            raise AssertionError(f"{operation} is not one of the command's read operations")
+        if operation not in self._operations:
+            raise AssertionError(f"{operation} is not one of the command's operations")
         method: Callable[..., dict[str, Any]] = getattr(self._client, xform_name(operation))
         try:
             return method(**parameters)

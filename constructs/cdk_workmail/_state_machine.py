@@ -43,7 +43,7 @@ def definition(partition: str, function_arn: str, bucket_name: str) -> dict[str,
                 "MaxConcurrency": _EXPORTS_AT_A_TIME,
                 "ToleratedFailurePercentage": 100,
                 "ItemProcessor": _mailbox(function_arn),
-                "ResultPath": None,
+                "ResultPath": "$.ended",
                 "Next": "Plan",
             },
             "Report": {
