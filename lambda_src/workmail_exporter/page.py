@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -36,7 +36,9 @@ th, td { text-align: left; vertical-align: top; padding: .55rem .75rem;
 th { font-size: .85rem; color: var(--soft) }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 td small { display: block; color: var(--soft) }
-td:first-child { white-space: nowrap; font-weight: 600 }
+td:first-child { font-weight: 600 }
+td:first-child, th:first-child { white-space: nowrap }
+@media (min-width: 45rem) { td:nth-child(2) { min-width: 16rem } }
 @media (max-width: 45rem) {
   main { padding: 1.25rem .75rem 3rem }
   thead { display: none }
@@ -111,14 +113,21 @@ def _section(title: str, rows: Sequence[Mapping[str, Any]], if_empty: str) -> li
         '<th class="number">Messages<th class="number">Left behind<th class="number">Size'
         "</tr></thead>"
     )
-    body = "".join(map(_row, sorted(rows, key=lambda row: (row["verdict"], row["name"]))))
-    return [f"<h2>{title} ({len(rows):,})</h2>", f"<table>{head}<tbody>{body}</tbody></table>"]
+    of_all = set.intersection(*(set(row["notes"]) for row in rows)) if len(rows) > 1 else set()
+    body = "".join(
+        _row(row, of_all) for row in sorted(rows, key=lambda row: (row["verdict"], row["name"]))
+    )
+    return [
+        f"<h2>{title} ({len(rows):,})</h2>",
+        *(f"<p>Of all of these: {escape(note)}.</p>" for note in sorted(of_all)),
+        f"<table>{head}<tbody>{body}</tbody></table>",
+    ]
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def _row(row: Mapping[str, Any], said: Collection[str]) -> str:
     is_good = row["verdict"] == Verdict.VERIFIED
     place = f"s3://{row['bucket']}/{row['key']}" if row.get("key") else ""
-    details = [escape(place), *map(escape, row["notes"])]
+    details = [escape(place), *(escape(note) for note in row["notes"] if note not in said)]
     small = "".join(f"<small>{detail}</small>" for detail in details if detail)
     aliases = ", ".join(row["aliases"])
     return (

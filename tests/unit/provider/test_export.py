@@ -13,7 +13,6 @@ import pytest
 from local_aws.workmail import Behaviour, Entity, Failure
 from tests.support.harness import FunctionHarness, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
-from tests.support.s3 import StoredObject
 from workmail_provider.rules.entities import Entity as Found
 from workmail_provider.rules.entities import EntityState
 from workmail_provider.rules.exports import (
