@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import threading
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -245,6 +246,122 @@ def log_where_the_context_says() -> None:
     )
 
 
+def show_deletions() -> None:
+    """A resource that is being deleted reads DELETE_IN_PROGRESS, as on AWS.
+
+    In MiniStack it reads what it read before.
+    """
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import stacks
+
+    delete = stacks._delete_resource
+
+    def shown(
+        resource_type: str, physical_id: str, properties: Any, stack_name: str, logical_id: str
+    ) -> Any:
+        resource = cloudformation._stacks[stack_name]["_resources"].get(logical_id, {})
+        # Not of a replaced one: the list has the new one.
+        if resource.get("PhysicalResourceId") == physical_id:
+            resource["ResourceStatus"] = "DELETE_IN_PROGRESS"
+        return delete(resource_type, physical_id, properties, stack_name, logical_id)
+
+    stacks._delete_resource = shown
+
+
+def clean_up_nested_stacks_last() -> None:
+    """What an update removes from a nested stack is deleted once the root's update succeeded.
+
+    MiniStack deletes it at once, before what comes next in the root is created, and also if the
+    update then fails. And in an update it loses the attributes of a nested stack's resources.
+    """
+    from ministack.core.concurrency import run_reentrant  # type: ignore[import-untyped]
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
+
+    handler = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
+    update, delete = handler["update"], provisioners._delete_resource
+    update_resource, deploy = provisioners._update_resource, stacks._deploy_stack_async
+    root: ContextVar[str | None] = ContextVar("root", default=None)
+    removed: dict[str, list[tuple[Any, ...]]] = {}
+
+    def updated(physical_id: str, old: Any, new: Any, stack_name: str) -> Any:
+        token = root.set(stack_name)
+        try:
+            return update(physical_id, old, new, stack_name)
+        finally:
+            root.reset(token)
+
+    def updated_resource(*given: Any) -> Any:
+        if root.get() and len(given) == 6:
+            stack_name, logical_id = given[4:]
+            resource = cloudformation._stacks[stack_name]["_resources"][logical_id]
+            return update_resource(*given, resource["Attributes"])
+        return update_resource(*given)
+
+    def deleted_later(*resource: Any) -> Any:
+        root_name = root.get()
+        if root_name is None or "ROLLBACK" in cloudformation._stacks[root_name]["StackStatus"]:
+            return delete(*resource)
+        removed.setdefault(root_name, []).append(resource)
+
+    async def deployed(stack_name: str, *given: Any, **named: Any) -> None:
+        await deploy(stack_name, *given, **named)
+        stack, resources = cloudformation._stacks[stack_name], removed.pop(stack_name, [])
+        if stack["StackStatus"] == "UPDATE_COMPLETE" and resources:
+            stack["StackStatus"] = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+            for resource in resources:
+                with suppress(Exception):
+                    await run_reentrant(delete, *resource)
+            stack["StackStatus"] = "UPDATE_COMPLETE"
+
+    handler["update"] = updated
+    provisioners._update_resource = updated_resource
+    provisioners._delete_resource = deleted_later
+    for module in (stacks, handlers, changesets):
+        module._deploy_stack_async = deployed
+
+
+def omit_update_times_of_new_stacks() -> None:
+    """A stack that CreateStack created has no LastUpdatedTime before its first update, as on AWS.
+
+    In MiniStack it has one. It also has one if a change set created it, and keeps that here: AWS
+    does not document it.
+    """
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import handlers
+
+    actions = handlers._ACTION_HANDLERS
+    create_stack, describe_stacks = actions["CreateStack"], actions["DescribeStacks"]
+
+    def without_time(parameters: Any) -> Any:
+        response = create_stack(parameters)
+        if response[0] == 200:
+            cloudformation._stacks[handlers._p(parameters, "StackName")]["LastUpdatedTime"] = ""
+        return response
+
+    def without_empty_time(parameters: Any) -> Any:
+        status, headers, body = describe_stacks(parameters)
+        return status, headers, body.replace(b"<LastUpdatedTime></LastUpdatedTime>", b"")
+
+    actions |= {"CreateStack": without_time, "DescribeStacks": without_empty_time}
+
+
+def authorize_paths_of_parameters() -> None:
+    """GetParametersByPath is about the path as a resource, as on AWS; in MiniStack about any."""
+    from ministack.core import iam_actions
+
+    resource_arn = iam_actions.extract_resource_arn
+
+    def of_path(service: str, *given: Any) -> Any:
+        body, region, account_id = given[3], given[5], given[6]
+        path = service == "ssm" and iam_actions._safe_json_field(body, "Path")
+        if path:
+            return f"arn:aws:ssm:{region}:{account_id}:parameter{path}"
+        return resource_arn(service, *given)
+
+    iam_actions.extract_resource_arn = of_path
+
+
 PATCHES = (
     show_root_stacks,
     keep_what_failed_deletions_need,
@@ -254,6 +371,10 @@ PATCHES = (
     find_roles_in_paths,
     let_services_assume_roles,
     log_where_the_context_says,
+    show_deletions,
+    clean_up_nested_stacks_last,
+    omit_update_times_of_new_stacks,
+    authorize_paths_of_parameters,
 )
 
 

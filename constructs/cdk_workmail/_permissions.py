@@ -7,10 +7,19 @@ import json
 from dataclasses import dataclass
 from typing import cast
 
-from aws_cdk import ArnFormat, CfnResource, Names, Stack, Stage, Tags
+from aws_cdk import (
+    ArnFormat,
+    CfnResource,
+    Names,
+    Reference,
+    Stack,
+    Stage,
+    Tags,
+    Tokenization,
+)
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdk_workmail._actions import Permission
 from cdk_workmail._export_access import (
@@ -88,7 +97,7 @@ class StackPermissions(Construct):
             "ServiceTimeout": provider.service_timeout.to_seconds(),
         }
         self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
-        self._by_announcement: dict[str, CfnResource] = {}
+        self._by_announcement: dict[CfnResource, CfnResource] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
@@ -123,11 +132,11 @@ class StackPermissions(Construct):
         With it the function finds the other stacks. The announcement of this stack is created
         before all of its declarations, and deleted after them.
         """
-        if organization_id not in self._by_announcement:
+        if announcement not in self._by_announcement:
             policy = self._create_announcement_policy(organization_id)
             policy.node.add_dependency(announcement)
-            self._by_announcement[organization_id] = cast(CfnResource, policy.node.default_child)
-        return self._by_announcement[organization_id]
+            self._by_announcement[announcement] = cast(CfnResource, policy.node.default_child)
+        return self._by_announcement[announcement]
 
     def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
         """The policy that a user with this password has to depend on."""
@@ -185,14 +194,11 @@ class StackPermissions(Construct):
         path = stack.format_arn(
             service="ssm", resource="parameter", resource_name=f"cdk-workmail/{organization_id}"
         )
-        id = f"Announcements{self._digest(path)}"
-        found = cast("iam.Policy | None", self.node.try_find_child(id))
-        if found:
-            return found
         reading = iam.PolicyStatement(
             actions=["ssm:GetParametersByPath"], resources=[path, f"{path}/*"]
         )
-        policy = self._policy(id, [reading])
+        digest = organization_digest(stack, organization_id)
+        policy = self._policy(f"Announcements{digest}", [reading])
         policy.node.add_dependency(self._stack_policy)
         return policy
 
@@ -339,7 +345,7 @@ def _root_of(stack: Stack) -> Stack:
     return stack
 
 
-def path_in_stage(construct: Construct) -> str:
+def path_in_stage(construct: IConstruct) -> str:
     """Its path without that of the stage, so that all stages of a pipeline name it alike."""
     stage = cast(Stage, Stage.of(construct))
     return construct.node.path.removeprefix(f"{stage.node.path}/")
@@ -349,3 +355,17 @@ def resolved_digest(stack: Stack, *values: str) -> str:
     """Tokens are numbered as they are created, so only what they resolve to is stable."""
     resolved = [json.dumps(stack.resolve(value), sort_keys=True) for value in values]
     return hashlib.sha256("".join(resolved).encode()).hexdigest()[:8]
+
+
+def organization_digest(stack: Stack, organization_id: str) -> str:
+    """As `resolved_digest`, but of what it refers to in other stacks too.
+
+    Attributes of two other stacks can resolve alike here and still differ when deployed, and a
+    parameter announces one organization.
+    """
+    referred = [
+        path_in_stage(token.target)
+        for token in Tokenization.reverse_string(organization_id).tokens
+        if isinstance(token, Reference) and Stack.of(token.target) is not stack
+    ]
+    return resolved_digest(stack, organization_id, *referred)

@@ -15,8 +15,8 @@ from constructs import Construct, IConstruct
 from cdk_workmail._permissions import (
     ExportPermissions,
     StackPermissions,
+    organization_digest,
     path_in_stage,
-    resolved_digest,
 )
 from cdk_workmail._validation import check_region
 from cdk_workmail.export import MailboxExport
@@ -66,6 +66,7 @@ class StackDeclarations(Construct):
         self._permissions: dict[WorkMailProvider, StackPermissions] = {}
         self._prepared: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._awaiting: defaultdict[str, list[CfnResource]] = defaultdict(list)
+        self._announced: dict[str, CfnResource] = {}
         self._exported: Counter[tuple[str, str | None]] = Counter()
         Annotations.of(stack).add_warning_v2(
             END_OF_SUPPORT,
@@ -95,17 +96,9 @@ class StackDeclarations(Construct):
 
         A stack that removes an entity reads it, and retains what this stack declares.
         """
-        stack = Stack.of(self)
-        id = f"Announcement{resolved_digest(stack, organization_id)}"
-        found = cast("CfnResource | None", self.node.try_find_child(id))
-        return found or ssm.CfnParameter(
-            self,
-            id,
-            type="String",
-            name=f"/cdk-workmail/{organization_id}/{Aws.STACK_NAME}",
-            value=stack.stack_id,
-            description="Announces that this stack declares entities of Amazon WorkMail",
-        )
+        if organization_id not in self._announced:
+            self._announced[organization_id] = self._create_announcement(organization_id)
+        return self._announced[organization_id]
 
     def declare(self, construct: Construct, field: str, kind: str, *identity: str) -> None:
         """Raises ValueError for a second declaration in this stack; case is ignored."""
@@ -150,6 +143,19 @@ class StackDeclarations(Construct):
         self._awaiting[entity.casefold()].append(waiting)
         for resource in self._prepared[entity.casefold()]:
             waiting.add_resource_dependency(resource)
+
+    def _create_announcement(self, organization_id: str) -> CfnResource:
+        stack = Stack.of(self)
+        id = f"Announcement{organization_digest(stack, organization_id)}"
+        found = cast("CfnResource | None", self.node.try_find_child(id))
+        return found or ssm.CfnParameter(
+            self,
+            id,
+            type="String",
+            name=f"/cdk-workmail/{organization_id}/{Aws.STACK_NAME}",
+            value=stack.stack_id,
+            description="Announces that this stack declares entities of Amazon WorkMail",
+        )
 
     def _names(self, entity: str) -> set[str]:
         _, name = self._app.declared.get(entity, ("", entity))

@@ -141,6 +141,12 @@ def _handed_over(harness: FunctionHarness) -> Request:
     return request
 
 
+def _declared_elsewhere(harness: FunctionHarness) -> Request:
+    request = _delete(USER, "dora")(harness)
+    harness.another_stack("Other", Dora=(str(request.physical_id), "CREATE_COMPLETE"))
+    return request
+
+
 def _deleted(harness: FunctionHarness) -> Request:
     request = _delete(USER, "dora")(harness)
     harness.organization.entity("dora").delete()
@@ -252,6 +258,13 @@ ENTITY_EVENTS = (
         succeeds=False,
     ),
     _event("Delete of a user that was handed over", _handed_over, PLAIN_DORA, subject="dora"),
+    _event(
+        "Delete of a user that another stack declares",
+        _declared_elsewhere,
+        PLAIN_DORA,
+        subject="dora",
+        may_delete={"dora"},
+    ),
     _event(
         "Delete of a user in a rollback",
         _delete(USER, "dora", "UPDATE_ROLLBACK_IN_PROGRESS"),

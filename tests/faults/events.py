@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.workmail import Behaviour
-from tests.support.harness import FunctionHarness, Stack
+from tests.support.harness import EXPORT, FunctionHarness, Stack
 from tests.support.lambda_fakes import REGISTRATION
 
 ENABLED = "ENABLED"
@@ -15,13 +15,6 @@ DISABLED = "DISABLED"
 DELETED = "DELETED"
 FUNCTION_SECONDS = 600.0  # the provider's default timeout
 HOUR = 3600.0
-EXPORT = {
-    "RoleArn": "arn:aws:iam::000000000000:role/export",
-    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
-    "BucketName": "mail-archive",
-    "Prefix": "workmail",
-    "MaximumAge": "86400",
-}
 
 States = Mapping[str, tuple[str, str | None]]
 
@@ -85,6 +78,7 @@ def _request(
     own: str | None = None,
     enabled: Mapping[str, str] | None = None,
     behaviour: Behaviour | None = None,
+    before: Mapping[str, Any] | None = None,
     **properties: Any,
 ) -> Prepare:
     """A Create, or an Update of the registration of `own`, after these were enabled."""
@@ -94,7 +88,7 @@ def _request(
         for name, email in (enabled or {}).items():
             harness.enable(name, email)
         own_id = harness.registration_id(harness.organization.entity(own)) if own else None
-        return Request(request_type, own_id, properties)
+        return Request(request_type, own_id, properties, before=before)
 
     return prepare
 
@@ -151,6 +145,20 @@ def _roll_root_back(harness: FunctionHarness, own: str) -> None:
     harness.stack.root = Stack("ROLLBACK_IN_PROGRESS", harness.now - 60)
 
 
+def _declare_elsewhere(harness: FunctionHarness, own: str) -> None:
+    harness.another_stack("Other", Alice=(own, "CREATE_COMPLETE"))
+
+
+def _deploy_elsewhere(harness: FunctionHarness, own: str) -> None:
+    harness.another_stack("Other", Alice=("", "CREATE_IN_PROGRESS"))
+
+
+def _never_complete(harness: FunctionHarness, own: str) -> None:
+    harness.stack.last_updated_time = None
+    harness.stack.creation_time = harness.now - 60
+    harness.stack.events = ("ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS")
+
+
 def _delete_alice(harness: FunctionHarness, own: str) -> None:
     harness.alice.delete()
 
@@ -202,10 +210,10 @@ EVENTS = (
         ALICE,
     ),
     Event(
-        "Create that adopts an enabled user with another address",
+        "Create of an enabled user with another address",
         _request("Create", enabled=ALICE_BEFORE),
-        True,
-        ALICE,
+        False,
+        {"alice": (ENABLED, "old@example.com")},
     ),
     Event(
         "Create that may not adopt, of a disabled user",
@@ -228,7 +236,13 @@ EVENTS = (
     ),
     Event("Update of the address", _request("Update", "alice", ALICE_BEFORE), True, ALICE),
     Event("Update that changes nothing", _request("Update", "alice", ENABLED_ALICE), True, ALICE),
-    Event("Update of a user that was disabled by hand", _request("Update", "alice"), True, ALICE),
+    Event(
+        "Update of a user that was disabled by hand",
+        _request("Update", "alice", before={"Email": ALICE_EMAIL}),
+        True,
+        {},
+    ),
+    Event("Update that enables a user again", _request("Update", "alice"), True, ALICE),
     Event(
         "Update that moves to another user",
         _request("Update", "alice", ENABLED_ALICE, **TO_BOB),
@@ -239,9 +253,16 @@ EVENTS = (
     ),
     Event(
         "Update that moves to another user, which is enabled already",
-        _request("Update", "alice", {"bob": "old@example.com", **ENABLED_ALICE}, **TO_BOB),
+        _request("Update", "alice", {"bob": "bob@example.com", **ENABLED_ALICE}, **TO_BOB),
         True,
         ALICE | BOB,
+        subject="bob",
+    ),
+    Event(
+        "Update that moves to another user, which has another address",
+        _request("Update", "alice", {"bob": "old@example.com", **ENABLED_ALICE}, **TO_BOB),
+        False,
+        {**ALICE, "bob": (ENABLED, "old@example.com")},
         subject="bob",
     ),
     Event(
@@ -281,6 +302,26 @@ EVENTS = (
     Event(
         "Delete of what was handed over",
         _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", _hand_over),
+        True,
+        ALICE,
+    ),
+    Event(
+        "Delete of what another stack declares",
+        _delete("DELETE_IN_PROGRESS", _declare_elsewhere),
+        True,
+        ALICE,
+        may_deregister=OWN,
+    ),
+    Event(
+        "Delete while another stack is deployed",
+        _delete("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", _deploy_elsewhere),
+        False,
+        ALICE,
+        may_deregister=OWN,
+    ),
+    Event(
+        "Delete with a stack whose creation failed",
+        _delete("DELETE_IN_PROGRESS", _never_complete),
         True,
         ALICE,
     ),

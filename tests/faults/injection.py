@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 
 from tests.support.harness import FunctionHarness, client_error
+from tests.support.lambda_fakes import STACK_ID
 
 _CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
 DELETIONS = ("DeleteUser", "DeleteGroup", "DeleteResource")
@@ -45,13 +46,29 @@ _READS = (
     "ListGroupMembers",
     "ListResourceDelegates",
     "DescribeStacks",
+    "DescribeStackEvents",
     "ListStackResources",
+    "GetParametersByPath",
     "ListMailboxExportJobs",
     "DescribeMailboxExportJob",
     "GetSecretValue",
 )
-STACK_OPERATIONS = ("DescribeStacks", "ListStackResources")
+# The list of another stack's resources is a call of its own, with a fault of its own.
+ELSEWHERE = " of another stack"
+STACK_OPERATIONS = (
+    "DescribeStacks",
+    "DescribeStackEvents",
+    "ListStackResources",
+    f"ListStackResources{ELSEWHERE}",
+)
+ANNOUNCEMENTS = "GetParametersByPath"
 INVOKE = "Invoke"
+SERVICES = {
+    INVOKE: "lambda",
+    "GetSecretValue": "secretsmanager",
+    ANNOUNCEMENTS: "ssm",
+    **dict.fromkeys(STACK_OPERATIONS, "cloudformation"),
+}
 CHANGES = (
     "RegisterToWorkMail",
     "DeregisterFromWorkMail",
@@ -77,6 +94,7 @@ class Kind(StrEnum):
     NOT_FOUND = "not found: waited for by Create and Update, the end of a Delete"
     NO_ORGANIZATION = "no organization: final, and the end of a Delete"
     IN_ITS_TIME = "passes in its time: waited for until CloudFormation's hour ends"
+    NO_STACK = "another stack does not exist: it declares nothing"
     REMOVED = "what is to be removed does not exist: done"
     FINAL = "final: fails at once"
 
@@ -159,6 +177,8 @@ class _Wire:
     def __getattr__(self, method: str) -> Any:
         def call(**parameters: Any) -> Any:
             operation, password = OPERATIONS[method], parameters.get("Password")
+            if operation == "ListStackResources" and parameters["StackName"] != STACK_ID:
+                operation += ELSEWHERE
             work = getattr(self._client, method)
             if password:
                 self._harness.received_password.add(operation)
@@ -185,13 +205,7 @@ def _entity_of(parameters: Mapping[str, Any]) -> str:
 
 def faults_of(operation: str) -> list[Fault]:
     """Each error that the service model documents for the operation, and those of any call."""
-    service = "cloudformation" if operation in STACK_OPERATIONS else "workmail"
-    if operation == INVOKE:
-        service = "lambda"
-    if operation == "GetSecretValue":
-        service = "secretsmanager"
-    model = botocore.session.get_session().get_service_model(service)
-    shapes = model.operation_model(operation).error_shapes
+    shapes = error_shapes(operation)
     documented = {shape.name for shape in shapes} - {fault.name for fault in EVERYWHERE}
     if operation == INVOKE:
         statuses = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in shapes}
@@ -200,17 +214,24 @@ def faults_of(operation: str) -> list[Fault]:
             *EVERYWHERE,
             *AFTER_WORK,
         ]
-    if service == "cloudformation":
-        documented.add("ValidationError")  # what it gives for a stack that does not exist
     faults = [_documented(operation, code) for code in sorted(documented)]
     faults += EVERYWHERE
+    if operation in STACK_OPERATIONS:
+        faults.append(_documented(operation, "ValidationError"))
+        faults.append(_NO_STACK if operation.endswith(ELSEWHERE) else _NO_OWN_STACK)
     if operation in (*CHANGES, "StartMailboxExportJob"):
         faults += AFTER_WORK
     return faults
 
 
-def _error(code: str, status: int) -> Callable[[str], Exception]:
-    return lambda operation: client_error(operation, code, MESSAGE, status)
+def error_shapes(operation: str) -> list[Any]:
+    session = botocore.session.get_session()
+    model = session.get_service_model(SERVICES.get(operation, "workmail"))
+    return list(model.operation_model(operation.removesuffix(ELSEWHERE)).error_shapes)
+
+
+def _error(code: str, status: int, message: str = MESSAGE) -> Callable[[str], Exception]:
+    return lambda operation: client_error(operation, code, message, status)
 
 
 def _no_response(error: type[HTTPClientError]) -> Callable[[str], Exception]:
@@ -241,6 +262,7 @@ _KINDS_OF_ONE_CALL = {
 }
 _KINDS = {
     "DirectoryUnavailableException": Kind.SETTLES,
+    "InternalServerError": Kind.SETTLES,
     "InternalServiceError": Kind.SETTLES,
     "MailDomainStateException": Kind.SETTLES,
     # No entity shows by the name: it may be new.
@@ -256,6 +278,9 @@ def _kind(operation: str, code: str) -> Kind:
     return _KINDS_OF_ONE_CALL.get((operation, code), _KINDS.get(code, Kind.FINAL))
 
 
+_DOES_NOT_EXIST = _error("ValidationError", 400, "Stack with id arn does not exist")
+_NO_STACK = Fault("no such stack", Kind.NO_STACK, _DOES_NOT_EXIST)
+_NO_OWN_STACK = Fault("no such stack", Kind.FINAL, _DOES_NOT_EXIST)
 ACCESS_DENIED = Fault("AccessDeniedException", Kind.SETTLES, _error("AccessDeniedException", 400))
 EVERYWHERE = [
     Fault("ThrottlingException", Kind.SETTLES, _error("ThrottlingException", 400)),

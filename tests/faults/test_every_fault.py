@@ -16,6 +16,7 @@ from tests.faults.entity_events import ENTITY_EVENTS
 from tests.faults.events import ENABLED, EVENTS, FUNCTION_SECONDS, Event
 from tests.faults.injection import (
     AFTER_WORK,
+    ANNOUNCEMENTS,
     CHANGES,
     INVOKE,
     STACK_OPERATIONS,
@@ -29,14 +30,14 @@ WAITED = re.compile(r"\(waited \d+ s for the [a-z ]+\)")
 BY_HAND = "stays enabled and should not, deregister it by hand"
 ON_WHAT = re.compile(
     r"\b(alice|bob|team|board-room|dora|sales|beamer|projector|new@example.com|"
-    r"organization m-[0-9a-f]{32}|stack (Mail|Root))\b"
+    r"organization m-[0-9a-f]{32}|cdk-workmail/m-[0-9a-f]{32}|stack (Mail|Root|Other))\b"
 )
 WHAT_TO_DO = re.compile(
     r"\b(add|allow|change|check|correct|declare|delete again|deploy again|deploy fewer|deregister|"
     r"enable|free|look at|remove|renew|replace|set|store|try again|verify|wait until)\b"
 )
 # Reads the user of an address in use, for the message only.
-BEST_EFFORT = "DescribeEntity"
+USER_OF_ADDRESS = "DescribeEntity"
 
 
 def title(event: Event) -> str:
@@ -67,6 +68,13 @@ def is_update(case: Case) -> bool:
     return case.event.title.startswith("Update")
 
 
+def is_for_the_message(case: Case) -> bool:
+    """A call that decides nothing: it reads the user of an address, or the stack of an entity."""
+    return case.order.operation == USER_OF_ADDRESS or (
+        not is_delete(case) and case.order.operation == ANNOUNCEMENTS
+    )
+
+
 def ends_well(case: Case) -> bool:
     """As without the fault."""
     outcome, expected = case.outcome, clean(case.event)
@@ -84,6 +92,11 @@ def says_nothing_exists(case: Case) -> bool:
 def is_success_of_a_delete(case: Case) -> bool:
     """WorkMail says that nothing exists any more: a Delete is done."""
     return is_delete(case) and says_nothing_exists(case) and case.outcome.succeeded
+
+
+def retained_by_no_stack(case: Case) -> bool:
+    """The stack that declares it, or may, does not exist: it is removed."""
+    return case.fault.kind is Kind.NO_STACK and not case.outcome.after
 
 
 def denies_the_enabled(case: Case) -> bool:
@@ -130,6 +143,7 @@ def test_an_entity_ends_as_it_was_or_as_declared(case: Case) -> bool:
         outcome.after.get(name)
         not in (outcome.before.get(name), event.ends.get(name), pending.get(name))
         for name in outcome.before.keys() | outcome.after.keys()
+        if not retained_by_no_stack(case)
     )
 
 
@@ -150,12 +164,13 @@ def test_a_declared_export_is_completed_before_the_mailbox_is_deregistered(case:
 
 
 @no_case_of(ALL_EVENTS)
-def test_a_delete_that_cannot_read_its_stack_fails_and_changes_nothing(case: Case) -> bool:
+def test_a_delete_that_cannot_read_a_stack_fails_and_changes_nothing(case: Case) -> bool:
     outcome = case.outcome
     return (
         is_delete(case)
-        and case.order.operation in STACK_OPERATIONS
+        and case.order.operation in (*STACK_OPERATIONS, ANNOUNCEMENTS)
         and (case.order.times is FOR_EVER or case.fault.kind is Kind.FINAL)
+        and case.fault.kind is not Kind.NO_STACK
         and bool(outcome.succeeded or outcome.deregister_sent or outcome.lost or outcome.deleted)
     )
 
@@ -197,6 +212,7 @@ def test_a_success_is_as_declared(case: Case) -> bool:
         case.outcome.succeeded
         and case.outcome.after != case.event.ends
         and case.fault.kind is not Kind.REMOVED
+        and not retained_by_no_stack(case)
         and not is_success_of_a_delete(case)
     )
 
@@ -243,7 +259,7 @@ def test_a_fault_that_does_not_pass_fails_in_time(case: Case) -> bool:
     return (
         case.order.times is FOR_EVER
         and case.fault.kind in (Kind.SETTLES, Kind.STATE, Kind.NOT_FOUND)
-        and case.order.operation != BEST_EFFORT
+        and not is_for_the_message(case)
         and not is_success_of_a_delete(case)
         and not denies_the_existing(case)
         and not is_no_failure
@@ -285,7 +301,7 @@ def test_a_final_error_fails_at_once(case: Case) -> bool:
     outcome = case.outcome
     return (
         case.fault.kind in (Kind.FINAL, Kind.NO_ORGANIZATION)
-        and case.order.operation != BEST_EFFORT
+        and not is_for_the_message(case)
         and not is_success_of_a_delete(case)
         and not (case.event.deleted and outcome.succeeded)
         and (outcome.succeeded or outcome.seconds > clean(case.event).seconds)
@@ -342,7 +358,7 @@ def test_no_reason_is_cut_before_its_end(case: Case) -> bool:
 
 @no_case_of(ALL_EVENTS)
 def test_the_user_of_an_address_is_named_and_reading_it_changes_nothing(case: Case) -> bool:
-    return case.order.operation == BEST_EFFORT and not (
+    return case.order.operation == USER_OF_ADDRESS and not (
         ends_well(case) and "is in use by" in case.outcome.sentence
     )
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TypeAlias
 
-import botocore.session
 import pytest
 
 from tests.faults.events import Event
@@ -18,14 +17,10 @@ from tests.faults.injection import (
     OPERATIONS,
     STACK_OPERATIONS,
     Kind,
+    error_shapes,
 )
 from tests.faults.outcomes import ALL_EVENTS, FOR_EVER, Case, all_cases, cases, clean
 
-SERVICES = {
-    INVOKE: "lambda",
-    "GetSecretValue": "secretsmanager",
-    **dict.fromkeys(STACK_OPERATIONS, "cloudformation"),
-}
 CHANGING = {*CHANGES, INVOKE, "StartMailboxExportJob"}
 
 
@@ -62,6 +57,8 @@ ALLOWED: dict[tuple[str, str], tuple[Ways, Ways]] = {
     # A deleted organization may also report that its state is wrong.
     ("delete", Kind.FINAL): ({SAME, FAILURE}, {SAME, FAILURE}),
     # What is waited for while the export runs costs no time.
+    # Nothing retains the entity then.
+    ("delete", Kind.NO_STACK): ({SUCCESS}, {SUCCESS}),
     ("delete with an export", Kind.SETTLES): ({SAME, LATER}, {FAILURE, LATE_FAILURE}),
     ("delete with an export", Kind.STATE): ({LATER}, {LATE_FAILURE}),
     ("delete with an export", "after the work"): ({SAME, LATER}, {LATER, FAILURE, LATE_FAILURE}),
@@ -74,7 +71,7 @@ ALLOWED: dict[tuple[str, str], tuple[Ways, Ways]] = {
 
 def test_every_operation_of_the_function_meets_faults() -> None:
     met = {case.order.operation for case in all_cases()}
-    assert met == set(OPERATIONS.values())
+    assert met == {*OPERATIONS.values(), *STACK_OPERATIONS}
 
 
 @pytest.mark.parametrize("event", ALL_EVENTS, ids=lambda event: event.title)
@@ -88,16 +85,13 @@ def test_every_call_meets_every_documented_fault_once_and_for_ever(event: Event)
             for call in case.outcome.calls
         ), case
     for operation in {call.operation for call in clean(event).calls}:
-        expected = documented(operation) | {fault.name for fault in EVERYWHERE}
+        expected = {shape.name for shape in error_shapes(operation)}
+        expected |= {fault.name for fault in EVERYWHERE}
+        if operation in STACK_OPERATIONS:
+            expected |= {"ValidationError", "no such stack"}
         if operation in CHANGING:
             expected |= {fault.name for fault in AFTER_WORK}
         assert expected <= met[operation, False] & met[operation, True], operation
-
-
-def documented(operation: str) -> set[str]:
-    session = botocore.session.get_session()
-    model = session.get_service_model(SERVICES.get(operation, "workmail"))
-    return {shape.name for shape in model.operation_model(operation).error_shapes}
 
 
 def test_every_event_with_a_fault_ends_in_an_allowed_way() -> None:
@@ -109,11 +103,11 @@ def test_every_event_with_a_fault_ends_in_an_allowed_way() -> None:
 
 
 def test_an_event_that_fails_without_a_fault_fails_with_each() -> None:
-    """A Delete of what WorkMail says is not there succeeds all the same."""
+    """A Delete succeeds all the same if the entity is not there, or the stack that it waits for."""
     failing = [case for case in all_cases() if not case.event.succeeds]
     assert failing
     for case in failing:
-        not_there = case.fault.kind in (Kind.NOT_FOUND, Kind.NO_ORGANIZATION)
+        not_there = case.fault.kind in (Kind.NOT_FOUND, Kind.NO_ORGANIZATION, Kind.NO_STACK)
         assert case.outcome.succeeded == (not_there and case.event.title.startswith("Delete")), case
 
 

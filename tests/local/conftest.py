@@ -36,7 +36,7 @@ def organization(local_aws: LocalAws) -> Iterator[Organization]:
 
 @pytest.fixture
 def pipeline(local_aws: LocalAws, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(local_aws, tmp_path, f"Mail{uuid4().hex[:12]}")
-    yield made
+    pipeline = Pipeline(local_aws, tmp_path, f"Mail{uuid4().hex[:12]}")
+    yield pipeline
     local_aws.workmail.faults.clear()
-    made.destroy()
+    pipeline.destroy()

@@ -1,4 +1,7 @@
-"""Deploys stacks as a pipeline does: assets published, a change set from the template, executed."""
+"""Deploys stacks as a pipeline does: assets published, a change set from the template, executed.
+
+Then what the tests declare in these stacks, and what they read afterwards.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,37 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from aws_cdk import App, Stack
+from aws_cdk import App, CfnOutput, CfnResource, NestedStack, RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 
+from cdk_workmail import (
+    MailboxExport,
+    WorkMailGroup,
+    WorkMailProvider,
+    WorkMailRegistration,
+    WorkMailResource,
+    WorkMailUser,
+)
 from local_aws import ACCOUNT_ID, LocalAws
+from local_aws.workmail import Organization
 
 ROOT = Path(__file__).parents[2]
+REGISTRATION = "Custom::WorkMailRegistration"
 Define = Callable[[Stack], object]
+DECLARATIONS = (
+    WorkMailRegistration,
+    WorkMailUser,
+    WorkMailGroup,
+    WorkMailResource,
+    NestedStack,
+)
 
 
 class StackFailed(Exception):
-    """A stack operation did not end well; `reasons` are those of the failed resources."""
+    """A stack operation failed; `reasons` are those of its resources."""
 
     def __init__(self, status: str, reasons: list[str]) -> None:
         super().__init__(f"{status}: {reasons}")
@@ -37,15 +59,14 @@ class Pipeline:
         self._runs = 0
         self.stack_name = stack_name
 
-    def deploy(self, define: Define) -> None:
-        """Deploys what `define` puts into the stack. Raises StackFailed."""
-        self.begin(define)
+    def deploy(self, *defines: Define, rollback: bool = True) -> None:
+        """Deploys what the functions define in the stack. Raises StackFailed."""
+        self.begin(*defines, rollback=rollback)
         self.finish()
 
-    def begin(self, define: Define) -> None:
-        """Begins to deploy what `define` puts into the stack."""
-        self._runs += 1
-        template_url = self._publish(self._synthesize(define))
+    def begin(self, *defines: Define, rollback: bool = True) -> None:
+        """Begins that deployment; without `rollback` a failed one stays as it is."""
+        template_url = self.publish(*defines)
         exists = self.status() not in (None, "ROLLBACK_COMPLETE")
         if self.status() == "ROLLBACK_COMPLETE":
             self.destroy()
@@ -62,13 +83,36 @@ class Pipeline:
             ChangeSetName=name,
             WaiterConfig={"Delay": 0.05, "MaxAttempts": 400},
         )
-        self._cloudformation.execute_change_set(StackName=self.stack_name, ChangeSetName=name)
+        self._cloudformation.execute_change_set(
+            StackName=self.stack_name, ChangeSetName=name, DisableRollback=not rollback
+        )
+
+    def create_without_rollback(self, *defines: Define) -> None:
+        """Creates the stack without a change set, as `cdk deploy --method=direct` does."""
+        self._cloudformation.create_stack(
+            StackName=self.stack_name,
+            TemplateURL=self.publish(*defines),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            DisableRollback=True,
+        )
+        self.finish()
 
     def finish(self) -> None:
         """Waits for the end of what `begin` began. Raises StackFailed."""
         status = self._wait_until_at_rest()
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise StackFailed(status, self.reasons())
+
+    def roll_back(self) -> str:
+        """Rolls a failed operation without rollback back; the status at its end."""
+        self._cloudformation.rollback_stack(StackName=self.stack_name)
+        return self._wait_until_at_rest()
+
+    def continue_rollback(self, *skipped: str) -> str:
+        """Continues a failed rollback without these resources; the status at its end."""
+        given = {"ResourcesToSkip": skipped} if skipped else {}
+        self._cloudformation.continue_update_rollback(StackName=self.stack_name, **given)
+        return self._wait_until_at_rest()
 
     def destroy(self) -> None:
         """Deletes the stack. Raises StackFailed."""
@@ -124,12 +168,19 @@ class Pipeline:
             if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason")
         ]
 
-    def _synthesize(self, define: Define) -> Path:
+    def publish(self, *defines: Define) -> str:
+        """The URL of the template, when it and its assets are uploaded."""
+        self._runs += 1
+        return self._publish(self._synthesize(defines))
+
+    def _synthesize(self, defines: tuple[Define, ...]) -> Path:
         folder = self._folder / f"{self.stack_name}-{self._runs}"
         app = App(
             outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"]
         )
-        define(Stack(app, self.stack_name))
+        stack = Stack(app, self.stack_name)
+        for define in defines:
+            define(stack)
         app.synth()
         return folder
 
@@ -172,3 +223,121 @@ def _zipped(folder: Path) -> bytes:
             if file.is_file():
                 archive.write(file, file.relative_to(folder))
     return body.getvalue()
+
+
+def register(
+    scope: Construct, id: str, organization: Organization, entity_id: str, **options: Any
+) -> WorkMailRegistration:
+    """A registration under `<entity id>@example.com`, or under another `email`."""
+    email = options.pop("email", None) or f"{entity_id}@example.com"
+    return WorkMailRegistration(
+        scope,
+        id,
+        organization_id=organization.organization_id,
+        entity_id=entity_id,
+        email=email,
+        **options,
+    )
+
+
+def registered(organization: Organization, *entity_ids: str, **options: Any) -> Define:
+    """A registration for each entity, with the entity's id as the construct's id."""
+
+    def define(stack: Stack) -> None:
+        for entity_id in entity_ids:
+            register(stack, entity_id.title(), organization, entity_id, **options)
+
+    return define
+
+
+def failing(organization: Organization) -> Define:
+    """A registration that fails when all else is deployed."""
+
+    def define(stack: Stack) -> None:
+        others = [
+            construct for construct in stack.node.children if isinstance(construct, DECLARATIONS)
+        ]
+        fails = register(stack, "Fails", organization, "bob", email="bob@not-ours.example")
+        fails.node.add_dependency(*others)
+
+    return define
+
+
+def exported(
+    organization: Organization,
+    *names: str,
+    timeout: int | None = None,
+    service_timeout: int | None = None,
+) -> Callable[[Stack], dict[str, WorkMailRegistration]]:
+    """Registrations with SNAPSHOT, by the names of their entities.
+
+    The timeouts are the function's and the service timeout, in seconds.
+    """
+
+    def define(stack: Stack) -> dict[str, WorkMailRegistration]:
+        export = MailboxExport(stack, "Export")
+        CfnOutput(stack, "bucket", value=export.bucket.bucket_name)
+        provider = WorkMailProvider(stack, "Provider")
+        if timeout:
+            cast(lambda_.CfnFunction, provider.function.node.default_child).timeout = timeout
+        registrations = {
+            name: register(
+                stack,
+                name.title(),
+                organization,
+                name,
+                removal_policy=RemovalPolicy.SNAPSHOT,
+                mailbox_export=export,
+                provider=provider,
+            )
+            for name in names
+        }
+        if service_timeout:
+            for registration in registrations.values():
+                resource = cast(CfnResource, registration.node.default_child)
+                resource.add_property_override("ServiceTimeout", service_timeout)
+        return registrations
+
+    return define
+
+
+def enable_by_hand(
+    local_aws: LocalAws, organization: Organization, name: str, email: str = ""
+) -> None:
+    """Enables an entity outside every stack."""
+    local_aws.client("workmail").register_to_work_mail(
+        OrganizationId=organization.organization_id,
+        EntityId=organization.entity(name).entity_id,
+        Email=email or f"{name}@example.com",
+    )
+
+
+def states(organization: Organization) -> dict[str, str]:
+    return {entity.name: entity.state for entity in organization.entities.values()}
+
+
+def mailbox_ids(organization: Organization) -> dict[str, str | None]:
+    """A new id means that the mail is lost."""
+    return {
+        entity.name: entity.mailbox.mailbox_id if entity.mailbox else None
+        for entity in organization.entities.values()
+    }
+
+
+def deregistered(local_aws: LocalAws, organization: Organization) -> list[str]:
+    """The names of the entities that DeregisterFromWorkMail was called for."""
+    return [
+        organization.entity(call.parameters["EntityId"]).name
+        for call in local_aws.workmail.calls.of("DeregisterFromWorkMail")
+        if call.parameters["OrganizationId"] == organization.organization_id
+    ]
+
+
+def log_lines(local_aws: LocalAws) -> list[str]:
+    """All lines of all functions."""
+    logs = local_aws.client("logs")
+    return [
+        event["message"]
+        for group in logs.describe_log_groups()["logGroups"]
+        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    ]

@@ -22,6 +22,7 @@ from cdk_workmail import (
     WorkMailResource,
     WorkMailUser,
 )
+from cdk_workmail_cli.declaration import of_file
 from cdk_workmail_file import OrganizationFile, read
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Organization
@@ -201,7 +202,7 @@ def team(organization: Organization) -> dict[str, Any]:
         "mailboxes": {
             "alice": {
                 "entity_id": "alice",
-                "email": "alice.new@example.com",
+                "email": "alice@example.com",
                 "aliases": ["info@example.com", "press@example.com"],
             },
             "bob": {"entity_id": "bob", "email": "bob@example.com"},
@@ -257,13 +258,15 @@ def test_a_deployment_does_what_the_plan_says(
     code, report = command("plan", str(file))
     assert (code, mutating_calls(local_aws)) == (2, Counter())
     pipeline.deploy(declaring(file))
-    done = mutating_calls(local_aws)
     # CreateUser takes no job title, so that the new user is updated too.
-    assert done == planned_calls(report) + Counter(UpdateUser=1)
+    assert mutating_calls(local_aws) == planned_calls(report) + Counter(UpdateUser=1)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
 
     del declared["mailboxes"]["bob"], declared["users"]
-    declared["mailboxes"]["alice"]["aliases"] = ["info@example.com"]
+    declared["mailboxes"]["alice"] |= {
+        "email": "alice.new@example.com",
+        "aliases": ["info@example.com"],
+    }
     declared["groups"]["sales"]["members"] = ["alice"]
     declared["resources"]["board"] |= {"name": "blue-room", "auto_decline_recurring_requests": True}
     written(file, declared)
@@ -276,6 +279,7 @@ def test_a_deployment_does_what_the_plan_says(
         ("delete", "user dora"),
         ("retain", "user emil"),
         ("rename", "resource board-room"),
+        ("change address", "user alice"),
         ("remove alias", "user alice"),
     } < {(found["action"], found["entity"]) for found in report["findings"]}
     pipeline.deploy(declaring(file))
@@ -396,6 +400,76 @@ def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_
         "cdk-workmail: cloudformation:GetTemplate is not allowed: attach the policy that "
         "`cdk-workmail policy` prints\n",
     )
+
+
+@pytest.mark.long
+def test_the_aws_cli_lists_the_addresses_and_aliases_that_discover_writes(
+    local_aws: LocalAws, organization: Organization, command: Command, tmp_path: Path
+) -> None:
+    enabled(local_aws, organization, "alice", "info", "press")
+    enabled(local_aws, organization, "board-room")
+    file = tmp_path / "organization.json"
+    organization_id = ("--organization-id", organization.organization_id)
+    assert command("discover", *organization_id, "--output", str(file))[0] == 0
+    listed: dict[str, set[str]] = {}
+    for kind in ("users", "groups", "resources"):
+        query = f"{kind.title()}[?State=='ENABLED'].[Name,Id,Email]"
+        for name, entity_id, email in aws(local_aws, f"list-{kind}", *organization_id, query=query):
+            of_entity = (*organization_id, "--entity-id", entity_id)
+            aliases = aws(local_aws, "list-aliases", *of_entity, query="Aliases")
+            listed[name] = {email, *aliases}
+    assert listed == {
+        declared.identifier: {declared.email, *(declared.aliases or ())}
+        for declared in of_file(read(file))
+        if declared.email
+    }
+
+
+def aws(local_aws: LocalAws, operation: str, *arguments: str, query: str) -> Any:
+    """What the AWS CLI prints."""
+    done = subprocess.run(
+        ["aws", "workmail", operation, *arguments, "--query", query, "--output", "json"],
+        env=local_aws.process_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_what_another_stack_declares_is_retained_as_the_plan_says(
+    local_aws: LocalAws,
+    pipeline: Pipeline,
+    organization: Organization,
+    command: Command,
+    tmp_path: Path,
+) -> None:
+    boxes = {name: {"entity_id": name, "email": f"{name}@example.com"} for name in ("alice", "bob")}
+    document = {"organization_id": organization.organization_id, "mailboxes": boxes}
+    pipeline.deploy(declaring(written(tmp_path / "here.json", document)))
+    there = Pipeline(local_aws, tmp_path / "there", f"{pipeline.stack_name}There")
+    there.deploy(declaring(written(tmp_path / "there.json", document)))
+    local_aws.workmail.calls.clear()
+    try:
+        here = written(tmp_path / "here.json", {**document, "mailboxes": {"bob": boxes["bob"]}})
+        code, report = command("plan", str(here), "--stack", pipeline.stack_name)
+        logical_ids = {
+            physical_id.rpartition("/")[2]: logical_id
+            for logical_id, physical_id in there.resources("Custom::WorkMailRegistration").items()
+        }
+        alice, bob = (
+            f"{logical_ids[organization.entity(name).entity_id]} of stack {there.stack_name}"
+            for name in ("alice", "bob")
+        )
+        assert code == 0
+        assert findings(report) == {
+            ("declared twice", "user bob", f"declared by {bob} too"),
+            ("retain", "user alice", f"no longer declared here, declared by {alice}"),
+        }
+        pipeline.deploy(declaring(here))
+    finally:
+        there.destroy()
+    assert mutating_calls(local_aws) == Counter(DeregisterFromWorkMail=1)
 
 
 def test_a_stack_that_does_not_exist_is_one_line(run: Run) -> None:

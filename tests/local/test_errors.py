@@ -1,6 +1,6 @@
-"""What a person reads when it goes wrong, from real runs; `docs/errors.md` is made of it.
+"""The messages of failed deployments, from real runs: `docs/errors.md` is generated from them.
 
-`make errors` writes the file anew; `make test` compares what fails at once, `make long` all.
+`make errors` writes the file; `make test` compares what fails at once, `make long` all.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from cdk_workmail import (
 from local_aws import ACCOUNT_ID, LocalAws
 from local_aws.workmail import Behaviour, Failure, Organization, WorkMail
 from local_aws.workmail.entities import Moment
-from tests.local.pipeline import Pipeline, StackFailed
-from tests.local.test_export import keeping
+from tests.local.pipeline import Pipeline, StackFailed, exported, states
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 ALICE = "a11ce000-1111-4111-8111-111111111111"
@@ -74,7 +73,7 @@ def user_with_a_weak_password(organization: Organization, stack: Stack) -> None:
     user(name="carol", password=secret)(organization, stack)
 
 
-def user_with_a_lost_password(organization: Organization, stack: Stack) -> None:
+def user_with_a_missing_password(organization: Organization, stack: Stack) -> None:
     secret = secretsmanager.Secret.from_secret_complete_arn(
         stack, "Password", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:lost-AbCdEf"
     )
@@ -90,7 +89,7 @@ def sales_with_bob_by_id(organization: Organization, stack: Stack) -> None:
 
 
 def id_of(name: str, organization: Organization) -> str:
-    """Also of an entity that is deleted, which nobody finds by its name."""
+    """Also of a deleted entity, which is not found by its name."""
     return next(e.entity_id for e in organization.entities.values() if e.name == name)
 
 
@@ -98,7 +97,7 @@ def fault(operation: str, code: str, status: int = 400) -> Prepare:
     def prepare(workmail: WorkMail, organization: Organization) -> None:
         workmail.faults.add(
             operation,
-            Failure(code, status, "(what WorkMail says)"),
+            Failure(code, status, "what WorkMail says"),
             times=None,
             entity=organization.entity("alice").entity_id,
         )
@@ -108,7 +107,7 @@ def fault(operation: str, code: str, status: int = 400) -> Prepare:
 
 def enabled(name: str, email: str) -> Prepare:
     def prepare(workmail: WorkMail, organization: Organization) -> None:
-        # It shows at once, also while other changes do not.
+        # This shows at once, also where other changes do not.
         organization.entity(name).enable(email, Moment(workmail.clock(), Behaviour()))
 
     return prepare
@@ -145,6 +144,16 @@ def sales(workmail: WorkMail, organization: Organization) -> None:
     organization.add_group("sales", entity_id=SALES)
 
 
+def sales_with_member(workmail: WorkMail, organization: Organization) -> None:
+    group = organization.add_group("sales", entity_id=SALES)
+    group.members.append(id_of("alice", organization))
+
+
+def enabled_with_alias(workmail: WorkMail, organization: Organization) -> None:
+    enabled("alice", "alice@example.com")(workmail, organization)
+    organization.entity("alice").aliases.append("info@example.com")
+
+
 def blue_room(workmail: WorkMail, organization: Organization) -> None:
     organization.add_resource("blue-room", entity_id=BLUE_ROOM)
 
@@ -154,10 +163,10 @@ REGISTRATION = registration()
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to fail, in an organization that has the users alice and bob.
+    """One failure, in an organization with the users alice and bob.
 
-    What was declared `before` is deployed, then something is prepared that is not right, then what
-    is declared fails. With None instead the stack is deleted.
+    `elsewhere` is deployed in another stack, then `before` in this one. Then comes `prepare`, and
+    `declare` fails, or the deletion of the stack if that is None.
     """
 
     title: str
@@ -165,48 +174,69 @@ class Scenario:
     prepare: Prepare = nothing
     declare: Declare | None = REGISTRATION
     before: Declare | None = None
+    elsewhere: Declare | None = None
     takes_minutes: bool = False
 
 
 REGISTER = "RegisterToWorkMail"
 REGISTRATIONS = [
     Scenario(
-        "The address belongs to somebody else",
+        "The address is in use",
         "Free the address, or declare another.",
         enabled("bob", "alice@example.com"),
     ),
     Scenario(
-        "An alias belongs to somebody else",
-        "Free the address, or leave it out.",
+        "An alias is in use",
+        "Free the address, or do not declare it.",
         enabled("bob", "orders@example.com"),
         registration(aliases=["orders@example.com"]),
     ),
     Scenario(
         "The entity has as many aliases as WorkMail allows",
-        "Declare fewer, or remove some in WorkMail: those that nobody declares count too.",
+        "Declare fewer, or remove some in WorkMail: aliases that are not declared count too.",
         fault("CreateAlias", "LimitExceededException"),
         registration(aliases=["orders@example.com"]),
     ),
     Scenario(
-        "The address's domain is not the organization's",
-        "Add the domain in WorkMail, or declare an address in a domain that is there.",
+        "The domain of the address is not in the organization",
+        "Add the domain in WorkMail, or declare an address in one of its domains.",
         declare=registration(email="alice@elsewhere.example"),
     ),
     Scenario(
-        "Somebody else has enabled the entity, and `adopt_existing` is `False`",
-        "Take it over with `adopt_existing=True`, or find out who enabled it.",
+        "The entity is enabled already, and `adopt_existing` is `False`",
+        "Adopt the entity with `adopt_existing=True`, or find out what manages it.",
         enabled("alice", "alice@example.com"),
         registration(adopt_existing=False),
     ),
     Scenario(
+        "Another stack declares the entity, and `adopt_existing` is `False`",
+        "Adopt the entity with `adopt_existing=True`: then the last stack that declares it "
+        "disables it.",
+        declare=registration(adopt_existing=False),
+        elsewhere=REGISTRATION,
+    ),
+    Scenario(
+        "The entity is enabled under another address",
+        "Declare the address that it has. Change it in a second deployment: a rollback of that one "
+        "restores the address.",
+        enabled("alice", "liddell@example.com"),
+    ),
+    Scenario(
+        "The entity has aliases that are not declared, and `remove_other_aliases` is `True`",
+        "Declare them, and remove them in a second deployment: a rollback of that one restores "
+        "them.",
+        enabled_with_alias,
+        registration(aliases=["orders@example.com"], remove_other_aliases=True),
+    ),
+    Scenario(
         "The entity is deleted",
-        "Declare an entity that exists; a deleted one does not come back.",
+        "Declare an entity that exists. A deleted entity cannot be restored.",
         deleted("alice"),
         registration_by_id,
     ),
     Scenario(
         "The organization does not exist, or not in this Region",
-        "Correct `organization_id`, or give `organization_region`.",
+        "Correct `organization_id`, or set `organization_region`.",
         declare=registration(organization_region="eu-west-1"),
     ),
     Scenario("The organization is deleted", "Declare one that exists.", gone),
@@ -217,33 +247,33 @@ REGISTRATIONS = [
     ),
     Scenario(
         "The directory behind the organization is read-only",
-        "Set the address in the directory, where it belongs.",
+        "Set the address in the directory.",
         fault(REGISTER, "UnsupportedOperationException"),
     ),
     Scenario(
         "The directory refuses WorkMail",
-        "Renew the credentials that WorkMail has for the directory.",
+        "Renew the credentials that WorkMail uses for the directory.",
         fault(REGISTER, "DirectoryServiceAuthenticationFailedException"),
     ),
     Scenario(
         "WorkMail does not accept a value",
-        "Correct it. Literals are checked at synth, so this one came from a token.",
+        "Correct the value. Literals are checked at synth, so this one came from a token.",
         fault(REGISTER, "InvalidParameterException"),
     ),
     Scenario(
-        "A token turns out to be no address",
+        "A token does not resolve to an address",
         "Correct what the token refers to.",
         declare=registration_of_a_token,
     ),
     Scenario(
-        "WorkMail answers with something undocumented",
-        "Look the code up, and tell us: it deserves a sentence.",
+        "WorkMail responds with an undocumented error",
+        "Look up the code, then report it: it has no message of its own yet.",
         fault(REGISTER, "SurprisingException"),
     ),
     Scenario(
-        "The entity is not there",
+        "The entity does not exist",
         "Create the user, group or resource first, or correct `entity_id`.",
-        declare=registration(entity_id="nobody"),
+        declare=registration(entity_id="carl"),
         takes_minutes=True,
     ),
     Scenario(
@@ -260,7 +290,7 @@ REGISTRATIONS = [
     ),
     Scenario(
         "WorkMail refuses the change of state",
-        "Look at the entity in the WorkMail console: it may be in the middle of something else.",
+        "Look at the entity in the WorkMail console: another change may be in progress.",
         fault(REGISTER, "EntityStateException"),
         takes_minutes=True,
     ),
@@ -271,14 +301,14 @@ REGISTRATIONS = [
     ),
     Scenario(
         "A permission is missing",
-        "Something denies what the function's own policy allows: a permission boundary, or a "
-        "service control policy.",
+        "Look for a permission boundary or a service control policy: they can deny what the "
+        "function's own policy allows.",
         fault(REGISTER, "AccessDeniedException"),
         takes_minutes=True,
     ),
     Scenario(
         "WorkMail keeps failing",
-        "Try again later; the AWS Health Dashboard may know more.",
+        "Look at the AWS Health Dashboard, and try again later.",
         fault(REGISTER, "InternalServerError", 500),
         takes_minutes=True,
     ),
@@ -292,46 +322,53 @@ REGISTRATIONS = [
 
 ENTITIES = [
     Scenario(
-        "The name of a user has changed",
-        "Declare the old name. Another construct makes another user, with another mailbox.",
+        "The declared name of a user has changed",
+        "Declare the old name. Another construct creates another user, with another mailbox.",
         declare=user(name="alicia"),
         before=user(),
     ),
     Scenario(
-        "The user is there already, and `adopt_existing` is `False`",
-        "Take the user over with `adopt_existing=True`, or declare another name.",
+        "The user exists already, and `adopt_existing` is `False`",
+        "Adopt the user with `adopt_existing=True`, or declare another name.",
         declare=user(adopt_existing=False),
     ),
     Scenario(
-        "Something else has the name",
-        "Declare another name, or what has it by its own kind: here a `WorkMailGroup`.",
+        "The name is in use by another kind of entity",
+        "Declare another name, or declare that entity: here as a `WorkMailGroup`.",
         sales,
         user(name="sales"),
     ),
     Scenario(
         "WorkMail reserves the name",
-        "Declare another.",
+        "Declare another name.",
         declare=user(name="administrator"),
     ),
     Scenario(
         "WorkMail does not accept the password",
-        "Put a better one into the secret, then deploy again. There is no user yet.",
+        "Store another password in the secret, then deploy again. The user was not created.",
         declare=user_with_a_weak_password,
     ),
     Scenario(
         "The secret with the password cannot be read",
-        "See that it is there, in the stack's Region, and not about to be deleted.",
-        declare=user_with_a_lost_password,
+        "Check that the secret exists in the stack's Region and is not scheduled for deletion.",
+        declare=user_with_a_missing_password,
     ),
     Scenario(
         "A member is deleted",
-        "Declare who exists; a deleted one does not come back. With a delegate it is the same.",
+        "Declare a member that exists. The same rule holds for delegates.",
         deleted("bob"),
         sales_with_bob_by_id,
     ),
     Scenario(
-        "A resource neither accepts requests by itself nor has a delegate",
-        "Declare `delegates`, or leave `auto_accept_requests` at `True`.",
+        "A group has members that are not declared",
+        "Declare them, and remove them in a second deployment: a rollback of that one restores "
+        "them. The same rule holds for delegates.",
+        sales_with_member,
+        sales_with("bob"),
+    ),
+    Scenario(
+        "A resource does not accept requests automatically and has no delegate",
+        "Declare `delegates`, or keep `auto_accept_requests` at `True`.",
         blue_room,
         declaring(
             WorkMailResource,
@@ -342,28 +379,28 @@ ENTITIES = [
     ),
     Scenario(
         "A member is not in the organization",
-        "Create the member first, or correct the name or id. With a delegate it is the same.",
-        declare=sales_with("nobody"),
+        "Create the member first, or correct its name or id. The same rule holds for delegates.",
+        declare=sales_with("carl"),
         takes_minutes=True,
     ),
     Scenario(
         "A group or a member is not enabled",
-        "Enable both, with `enable()` if they are declared in the stack.",
+        "Enable both. If the stack declares them, call `enable()`.",
         sales,
         sales_with("bob"),
         takes_minutes=True,
     ),
     Scenario(
-        "WorkMail does not find the user that it had",
-        "If the user is deleted for good, declare another construct, which makes another user.",
+        "The user of a deployed stack no longer exists",
+        "If the user was deleted, declare another construct: it creates another user.",
         vanished,
         user(display_name="Alice Liddell"),
         before=user(),
         takes_minutes=True,
     ),
     Scenario(
-        "A user with `DESTROY` is still enabled, not by this stack",
-        "Disable the user in WorkMail if the mailbox is to go, then delete again.",
+        "A user with `DESTROY` is enabled outside the stack",
+        "Disable the user in WorkMail if it is to be deleted, then delete again.",
         enabled("alice", "alice@example.com"),
         None,
         before=user(removal_policy=RemovalPolicy.DESTROY),
@@ -381,8 +418,9 @@ def waits(scenarios: Iterable[Scenario]) -> list[Scenario]:
 
 
 def collect(local_aws: LocalAws, folder: Path, scenarios: Iterable[Scenario]) -> dict[str, str]:
-    """The line of each scenario. The stacks run beside each other, since some wait for minutes."""
+    """The message of each scenario. The stacks run in parallel, because some wait for minutes."""
     organizations: list[Organization] = []
+    others: list[Pipeline] = []
     pipelines: dict[str, Pipeline] = {}
     lines: dict[str, str] = {}
     try:
@@ -393,6 +431,9 @@ def collect(local_aws: LocalAws, folder: Path, scenarios: Iterable[Scenario]) ->
             unique = f"{number:04d}{'9' if scenario.takes_minutes else '1'}111"
             organization.add_user("alice", entity_id=ALICE[:-8] + unique)
             organization.add_user("bob", entity_id=BOB[:-8] + unique)
+            if scenario.elsewhere:
+                others.append(Pipeline(local_aws, folder, f"{name}-other"))
+                others[-1].deploy(partial(scenario.elsewhere, organization))
             pipelines[scenario.title] = pipeline = Pipeline(local_aws, folder, name)
             begin(scenario, pipeline, local_aws.workmail, organization)
         for title, pipeline in pipelines.items():
@@ -403,9 +444,9 @@ def collect(local_aws: LocalAws, folder: Path, scenarios: Iterable[Scenario]) ->
         local_aws.workmail.faults.clear()
         local_aws.workmail.behaviour = Behaviour()
         for organization in organizations:
-            # Nothing keeps a stack from being deleted then.
+            # Then every stack can be deleted.
             organization.deleted = True
-        for pipeline in pipelines.values():
+        for pipeline in (*pipelines.values(), *others):
             pipeline.destroy()
     return lines
 
@@ -413,7 +454,7 @@ def collect(local_aws: LocalAws, folder: Path, scenarios: Iterable[Scenario]) ->
 def begin(
     scenario: Scenario, pipeline: Pipeline, workmail: WorkMail, organization: Organization
 ) -> None:
-    """Begins what is going to fail."""
+    """Begins the operation that fails."""
     if scenario.before:
         pipeline.deploy(partial(scenario.before, organization))
     scenario.prepare(workmail, organization)
@@ -423,21 +464,21 @@ def begin(
         pipeline.begin_to_destroy()
 
 
-REFUSED = "WorkMail does not take the export"
-OVER = "CloudFormation's hour ends before the export"
-TOO_SOON = "The mailbox was exported in the last 24 hours, and that export does not count"
+REFUSED = "WorkMail refuses the export"
+OVER = "The export lasts longer than CloudFormation waits"
+TOO_SOON = "The mailbox was exported in the last 24 hours, and that export cannot stand in"
 FAILED = "An export fails"
 REMOVALS = {
-    REFUSED: "Correct the bucket, key or role of the `MailboxExport`, deploy, and delete again.",
-    OVER: "Delete again: it goes on with the same export.",
-    TOO_SOON: "Delete again at the time that it tells. An export counts if it went to the same "
-    "bucket and is not older than `maximum_age`.",
-    FAILED: "Mend what WorkMail names, then delete again.",
+    REFUSED: "Correct the bucket, key or role of the `MailboxExport`, deploy, then delete again.",
+    OVER: "Delete again: it continues with the same export.",
+    TOO_SOON: "Delete again after that time. An export stands in if it went to the same bucket, "
+    "began after the mailbox was last enabled, and is not older than `maximum_age`.",
+    FAILED: "Correct what WorkMail names, then delete again.",
 }
 
 
 def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
-    """The line of each removal, of one stack whose deletion fails in one way after the other."""
+    """The message of each removal. One stack is deleted again and again."""
     organization = local_aws.workmail.add_organization(uuid4().hex[:12], domain="example.com")
     organization.add_user("alice", entity_id=ALICE)
     exports = local_aws.workmail.exports
@@ -449,8 +490,9 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         with pytest.raises(StackFailed) as failed:
             pipeline.destroy()
         lines[title] = readable(failed.value.reasons[before])
+        assert states(organization)["alice"] == "ENABLED"
 
-    pipeline.deploy(keeping(organization, "alice", timeout=12, service_timeout=60))
+    pipeline.deploy(exported(organization, "alice", timeout=12, service_timeout=60))
     try:
         fault("StartMailboxExportJob", "InvalidParameterException")(
             local_aws.workmail, organization
@@ -462,7 +504,7 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         exports.cancel(organization.organization_id, exports.jobs[-1].job_id)
         fail_to_destroy(TOO_SOON)
         exports.reset()
-        exports.fail_next("(what WorkMail says)")
+        exports.fail_next("what WorkMail says")
         fail_to_destroy(FAILED)
     finally:
         exports.reset()
@@ -477,12 +519,13 @@ def removal_chapters(lines: dict[str, str]) -> list[str]:
 
 
 def readable(reason: str) -> str:
-    """The line with the sample's ids, and without what is different in each run."""
+    """The message with the ids of the documents, and without what differs in each run."""
     reason = re.sub(r"m-[0-9a-f]{32}", "m-0123456789abcdef0123456789abcdef", reason)
     reason = re.sub(r"(a11ce000-1111-4111-8111-1111)[0-9]{8}", ALICE, reason)
     reason = re.sub(r"(b0b00000-2222-4222-8222-2222)[0-9]{8}", BOB, reason)
     reason = re.sub(r"job [0-9a-f-]{36}", "job 5f0c3a8e-...", reason)
     reason = re.sub(r"removals[0-9a-z-]+", "the-bucket", reason)
+    reason = re.sub(r"Declared\w+ of stack [\w-]+", "Alice of stack Other", reason)
     reason = re.sub(r"at [0-9]+ %", "at 38 %", reason)
     reason = re.sub(r"20[0-9-]{8} [0-9:]{5} UTC", "2026-12-01 09:30 UTC", reason)
     return re.sub(r"\[log group .*, log stream .*\]$", "[log group ..., log stream ...]", reason)
@@ -493,24 +536,24 @@ def chapters(scenarios: Iterable[Scenario], lines: dict[str, str]) -> list[str]:
 
 
 INTRODUCTION = """\
-# What you read when it goes wrong
+# Error messages
 
-`cdk deploy` prints one line for what fails: what failed, on what, and what to do. It ends with
-where the log is. Each line here comes from a deployment on the embedded AWS that failed in this
-way; `make errors` collects them anew, which takes ten minutes.
+`cdk deploy` prints one line for each failed resource: what failed, on what, and what to do. It ends
+with the log group and the log stream. Each message here comes from a failed deployment on the
+embedded AWS. `make errors` collects them again, which takes ten minutes.
 
 After a failed deployment CloudFormation rolls back. What the deployment enabled is disabled again,
-and what it found enabled stays as it was. Users, groups and resources that it created stay.
+and what it found enabled stays enabled. Users, groups and resources that it created are retained.
 
-What may settle by itself is waited for; the line says how long that was.
+The function waits for what may settle by itself. The message says how long it waited.
 """
 REGISTRATIONS_AT_ONCE = "\n## Registrations and aliases: at once\n\n"
 REGISTRATIONS_LATER = "\n## Registrations and aliases: after waiting\n\n"
 REMOVING = """
 ## Registrations: removal with `SNAPSHOT`
 
-The mailbox stays enabled, and the removal can be done again. [Winding down](winding-down.md) tells
-how long what takes.
+The mailbox stays enabled, and you can repeat the removal. [Winding down](winding-down.md) says how
+long each step takes.
 
 """
 ENTITIES_AT_ONCE = "\n## Users, groups and resources: at once\n\n"
@@ -518,13 +561,13 @@ ENTITIES_LATER = "\n## Users, groups and resources: after waiting\n\n"
 AT_SYNTH = """
 ## At synth
 
-What is wrong in the call itself is a `ValueError` with the construct's path, the value, and what is
-allowed: ids, names and addresses that break WorkMail's patterns, a Region without WorkMail, the
-same entity, name or address twice in a stack.
+A wrong option raises `ValueError` with the construct's path, the value, and what is allowed: ids,
+names and addresses that do not match WorkMail's patterns, a Region without WorkMail, and the same
+entity, name or address declared twice in a stack.
 """
 
 
-def test_what_fails_at_once_reads_as_documented(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_messages_that_come_at_once_are_documented(local_aws: LocalAws, tmp_path: Path) -> None:
     scenarios = fails_at_once(REGISTRATIONS + ENTITIES)
     lines = collect(local_aws, tmp_path, scenarios)
     written = DOCUMENT.read_text()
@@ -532,14 +575,14 @@ def test_what_fails_at_once_reads_as_documented(local_aws: LocalAws, tmp_path: P
         assert text in written
 
 
-def test_what_fails_in_a_removal_reads_as_documented(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_messages_of_failed_exports_are_documented(local_aws: LocalAws, tmp_path: Path) -> None:
     written = DOCUMENT.read_text()
     for text in removal_chapters(collect_removals(local_aws, tmp_path)):
         assert text in written
 
 
 @pytest.mark.long
-def test_everything_reads_as_documented(local_aws: LocalAws, tmp_path: Path) -> None:
+def test_all_messages_are_documented(local_aws: LocalAws, tmp_path: Path) -> None:
     lines = collect(local_aws, tmp_path, fails_at_once(REGISTRATIONS + ENTITIES))
     local_aws.workmail.behaviour = Behaviour(settle_delay=3600)
     lines |= collect(local_aws, tmp_path, waits(REGISTRATIONS + ENTITIES))

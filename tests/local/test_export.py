@@ -1,9 +1,8 @@
-"""Leaving without losing mail: SNAPSHOT on a real CloudFormation engine, into a real bucket."""
+"""Removal with an export before: SNAPSHOT on a real CloudFormation engine, into a real bucket."""
 
 from __future__ import annotations
 
 import io
-import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,60 +10,33 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
-from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 
-from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
+from cdk_workmail import MailboxExport, WorkMailProvider
 from local_aws import LocalAws
 from local_aws.workmail import Failure, Organization
-from tests.local.pipeline import Define, Pipeline, StackFailed
-from tests.local.test_lifecycle import TYPE, enable, failing, register, states
-from tests.support.lambda_fakes import cloudformation
+from tests.local.pipeline import (
+    Pipeline,
+    StackFailed,
+    deregistered,
+    enable_by_hand,
+    exported,
+    failing,
+    log_lines,
+    register,
+    registered,
+    states,
+)
 
 
 @pytest.fixture(autouse=True)
-def exports_of_their_own(local_aws: LocalAws) -> Iterator[None]:
+def only_exports_of_this_test(local_aws: LocalAws) -> Iterator[None]:
     local_aws.workmail.exports.reset()
     yield
     local_aws.workmail.exports.reset()
 
 
-def keeping(
-    organization: Organization,
-    *names: str,
-    timeout: int | None = None,
-    service_timeout: int | None = None,
-) -> Callable[[Stack], dict[str, WorkMailRegistration]]:
-    """Registrations with SNAPSHOT, of a function and a CloudFormation with less time than usual."""
-
-    def define(stack: Stack) -> dict[str, WorkMailRegistration]:
-        export = MailboxExport(stack, "Export")
-        CfnOutput(stack, "bucket", value=export.bucket.bucket_name)
-        provider = WorkMailProvider(stack, "Provider")
-        if timeout:
-            cast(lambda_.CfnFunction, provider.function.node.default_child).timeout = timeout
-        made = {
-            name: register(
-                stack,
-                name.title(),
-                organization,
-                name,
-                removal_policy=RemovalPolicy.SNAPSHOT,
-                mailbox_export=export,
-                provider=provider,
-            )
-            for name in names
-        }
-        if service_timeout:
-            for registration in made.values():
-                resource = cast(CfnResource, registration.node.default_child)
-                resource.add_property_override("ServiceTimeout", service_timeout)
-        return made
-
-    return define
-
-
-def nothing_but_the_bucket(stack: Stack) -> None:
+def only_the_bucket(stack: Stack) -> None:
     MailboxExport(stack, "Export")
 
 
@@ -84,21 +56,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError("it never came true")
+    raise AssertionError("the condition did not become true")
 
 
 def jobs_of(local_aws: LocalAws) -> list[tuple[str, str]]:
     return [(job.entity_id, job.state) for job in local_aws.workmail.exports.jobs]
 
 
-def test_a_user_and_a_room_are_exported_and_then_removed(
+def test_mailboxes_of_users_and_resources_are_exported_before_they_are_disabled(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    enable(local_aws, organization, "alice")
-    pipeline.deploy(keeping(organization, "alice", "board-room", "team"))
+    enable_by_hand(local_aws, organization, "alice")
+    pipeline.deploy(exported(organization, "alice", "board-room", "team"))
     assert jobs_of(local_aws) == []
     bucket = pipeline.outputs()["bucket"]
-    pipeline.deploy(nothing_but_the_bucket)
+    pipeline.deploy(only_the_bucket)
     assert set(states(organization).values()) == {"DISABLED"}
     files = archived(local_aws, bucket)
     assert len(files) == 2
@@ -113,47 +85,50 @@ def test_a_user_and_a_room_are_exported_and_then_removed(
         assert sorted(files[key]) == sorted(file.name for file in entity.mailbox.files)
 
 
-def test_a_whole_stack_is_destroyed_and_the_mail_stays(
+def test_the_deletion_of_a_stack_exports_and_keeps_the_bucket(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", "bob"))
+    pipeline.deploy(exported(organization, "alice", "bob"))
     bucket = pipeline.outputs()["bucket"]
     pipeline.destroy()
     assert states(organization)["alice"] == states(organization)["bob"] == "DISABLED"
     assert len(archived(local_aws, bucket)) == 2
 
 
-def test_registrations_leave_together_with_their_export(
+def test_registrations_are_exported_when_their_export_is_removed_with_them(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice"))
+    pipeline.deploy(exported(organization, "alice"))
     bucket = pipeline.outputs()["bucket"]
-    pipeline.deploy(lambda stack: register(stack, "Bob", organization, "bob"))
+    pipeline.deploy(registered(organization, "bob"))
     assert states(organization)["alice"] == "DISABLED"
     assert len(archived(local_aws, bucket)) == 1
 
 
-def test_a_mailbox_that_is_exported_longer_than_one_invocation(
+def test_an_export_continues_in_another_invocation_and_no_log_has_the_response_url(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", timeout=12))
-    local_aws.workmail.exports.duration = 15
+    pipeline.deploy(exported(organization, "alice", timeout=12))
+    local_aws.workmail.exports.duration = 13
     pipeline.destroy()
     assert jobs_of(local_aws) == [(organization.entity("alice").entity_id, "COMPLETED")]
     assert states(organization)["alice"] == "DISABLED"
+    lines = log_lines(local_aws)
+    assert any("continue" in line for line in lines)
+    assert not any("ministack/cfn-response" in line or "ResponseURL" in line for line in lines)
 
 
-def test_an_export_beyond_cloudformations_hour_is_joined_by_the_next_deletion(
+def test_an_export_beyond_the_service_timeout_is_joined_by_the_next_deletion(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", timeout=12, service_timeout=60))
+    pipeline.deploy(exported(organization, "alice", timeout=12, service_timeout=60))
     local_aws.workmail.exports.hold()
     with pytest.raises(StackFailed) as failed:
         pipeline.destroy()
     assert failed.value.status == "DELETE_FAILED"
     job = local_aws.workmail.exports.jobs[0]
     assert any(
-        f"job {job.job_id}" in reason and "delete again to go on" in reason
+        f"job {job.job_id}" in reason and "delete again" in reason
         for reason in failed.value.reasons
     )
     assert states(organization)["alice"] == "ENABLED"
@@ -163,23 +138,23 @@ def test_an_export_beyond_cloudformations_hour_is_joined_by_the_next_deletion(
     assert states(organization)["alice"] == "DISABLED"
 
 
-def test_a_job_that_fails_keeps_the_mailbox(
+def test_a_failed_export_keeps_the_mailbox_enabled(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice"))
-    local_aws.workmail.exports.fail_next("no space left on Mars")
+    pipeline.deploy(exported(organization, "alice"))
+    local_aws.workmail.exports.fail_next("no space left")
     with pytest.raises(StackFailed) as failed:
         pipeline.destroy()
-    assert any("no space left on Mars" in reason for reason in failed.value.reasons)
+    assert any("no space left" in reason for reason in failed.value.reasons)
     assert states(organization)["alice"] == "ENABLED"
     local_aws.workmail.exports.reset()
 
 
-def test_a_role_that_may_not_write_keeps_the_mailbox(
+def test_an_export_with_a_role_that_cannot_write_keeps_the_mailbox_enabled(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
     def define(stack: Stack) -> None:
-        keeping(organization, "alice")(stack)
+        exported(organization, "alice")(stack)
         for construct in stack.node.find_all():
             if (
                 isinstance(construct, CfnResource)
@@ -194,70 +169,76 @@ def test_a_role_that_may_not_write_keeps_the_mailbox(
     assert [state for _, state in jobs_of(local_aws)] == ["FAILED"]
     assert states(organization)["alice"] == "ENABLED"
     local_aws.workmail.exports.reset()
-    pipeline.deploy(keeping(organization, "alice"))
+    pipeline.deploy(exported(organization, "alice"))
 
 
-def test_what_is_rolled_back_is_not_exported(
+def test_a_failed_first_deployment_exports_nothing_and_can_be_repeated(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    enable(local_aws, organization, "alice")
-
-    def define(stack: Stack) -> None:
-        made = keeping(organization, "alice")(stack)
-        failing(organization, *made.values())(stack)
-
-    with pytest.raises(StackFailed):
-        pipeline.deploy(define)
-    assert states(organization)["alice"] == "ENABLED"
+    enable_by_hand(local_aws, organization, "alice")
+    for _ in range(2):
+        with pytest.raises(StackFailed, match=r"^ROLLBACK_COMPLETE"):
+            pipeline.deploy(exported(organization, "alice", "board-room"), failing(organization))
+        assert deregistered(local_aws, organization).pop() == "board-room"
+        assert states(organization)["board-room"] == "DISABLED"
+        assert states(organization)["alice"] == "ENABLED"
     assert jobs_of(local_aws) == []
 
 
-def test_what_is_handed_over_is_not_exported(
+def test_a_renamed_registration_is_not_exported(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice"))
-
     def renamed(stack: Stack) -> None:
-        export = MailboxExport(stack, "Export")
         register(
             stack,
-            "AliceOfAccounts",
+            "Renamed",
             organization,
             "alice",
             removal_policy=RemovalPolicy.SNAPSHOT,
-            mailbox_export=export,
+            mailbox_export=MailboxExport(stack, "Export"),
             provider=WorkMailProvider(stack, "Provider"),
         )
 
+    pipeline.deploy(exported(organization, "alice"))
     pipeline.deploy(renamed)
     assert states(organization)["alice"] == "ENABLED"
     assert jobs_of(local_aws) == []
 
 
-def test_a_mailbox_exported_today_leaves_with_that_export(
+def test_an_export_stands_in_for_a_new_one_unless_the_mailbox_was_enabled_after_it(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", "bob"))
-    both: Define = keeping(organization, "bob")
-    pipeline.deploy(both)
-    enable(local_aws, organization, "alice")
-    pipeline.deploy(keeping(organization, "alice", "bob"))
+    alice, removed = exported(organization, "alice"), exported(organization)
+    pipeline.deploy(alice)
+    pipeline.deploy(removed)
+    assert states(organization)["alice"] == "DISABLED"
+    pipeline.deploy(alice)
+    pipeline.deploy(removed)
+    assert "once in 24 hours" in pipeline.reasons()[-1]
+    assert states(organization)["alice"] == "ENABLED"
+    assert len(jobs_of(local_aws)) == 1
+
+    pipeline.deploy(alice)
+    local_aws.workmail.exports.age(timedelta(hours=24))
+    local_aws.workmail.faults.add("DeregisterFromWorkMail", Failure("InvalidParameterException"))
+    with pytest.raises(StackFailed, match=r"^DELETE_FAILED"):
+        pipeline.destroy()
+    assert len(jobs_of(local_aws)) == 2
     pipeline.destroy()
     assert len(jobs_of(local_aws)) == 2
-    assert states(organization)["alice"] == states(organization)["bob"] == "DISABLED"
+    assert states(organization)["alice"] == "DISABLED"
 
 
-def test_a_stack_can_leave_when_workmail_is_switched_off(
+def test_retained_registrations_are_removed_without_a_call_of_workmail(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", "bob"))
+    pipeline.deploy(exported(organization, "alice", "bob"))
     local_aws.workmail.faults.add(None, Failure("AccessDeniedException"), times=None)
 
     def retained(stack: Stack) -> None:
-        for registration in keeping(organization, "alice", "bob")(stack).values():
-            cast(CfnResource, registration.node.default_child).apply_removal_policy(
-                RemovalPolicy.RETAIN
-            )
+        for registration in exported(organization, "alice", "bob")(stack).values():
+            resource = cast(CfnResource, registration.node.default_child)
+            resource.apply_removal_policy(RemovalPolicy.RETAIN)
 
     before = len(local_aws.workmail.calls)
     pipeline.deploy(retained)
@@ -266,76 +247,39 @@ def test_a_stack_can_leave_when_workmail_is_switched_off(
     assert states(organization)["alice"] == "ENABLED"
 
 
-def test_the_response_url_is_in_no_log(
+def test_an_export_waits_while_ten_others_of_the_organization_run(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization
 ) -> None:
-    pipeline.deploy(keeping(organization, "alice", timeout=8))
-    local_aws.workmail.exports.duration = 9
-    pipeline.destroy()
-    logs = local_aws.client("logs")
-    told = [
-        event["message"]
-        for group in logs.describe_log_groups()["logGroups"]
-        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-    ]
-    assert any("go on in another invocation" in line for line in told)
-    assert not any("ministack/cfn-response" in line or "ResponseURL" in line for line in told)
-
-
-def test_thirty_mailboxes_leave_ten_at_a_time(
-    local_aws: LocalAws, pipeline: Pipeline, organization: Organization
-) -> None:
-    """AWS deletes in parallel; the embedded one does not, so the other events are played here."""
-    names = [f"user-{number}" for number in range(30)]
-    for name in names:
-        organization.add_user(name)
-    pipeline.deploy(keeping(organization, *names))
-    # The first one holds the stack until the others, which are played, have left.
-    local_aws.workmail.exports.duration = 3600
-    with cloudformation() as answers:
-        pipeline.begin_to_destroy()
-        wait_until(lambda: bool(jobs_of(local_aws)))
-        local_aws.workmail.exports.duration = 1
-        (function,) = pipeline.resources("AWS::Lambda::Function").values()
-        order = local_aws.workmail.exports.jobs[0].order
-        begun = f"{order.organization_id}/{order.entity_id}"
-        for logical_id, physical_id in pipeline.resources(TYPE).items():
-            if physical_id == begun:
-                continue
-            deletion = {
-                "RequestType": "Delete",
-                "ResponseURL": answers.url,
-                "StackId": pipeline.stack_id(),
-                "RequestId": logical_id,
-                "ResourceType": TYPE,
-                "LogicalResourceId": logical_id,
-                "PhysicalResourceId": physical_id,
-                "ResourceProperties": {
-                    "MailboxExport": {
-                        "RoleArn": order.role_arn,
-                        "KmsKeyArn": order.kms_key_arn,
-                        "BucketName": order.s3_bucket_name,
-                        "Prefix": "workmail",
-                        "MaximumAge": "86400",
-                    }
-                },
-            }
-            local_aws.client("lambda").invoke(
-                FunctionName=function, InvocationType="Event", Payload=json.dumps(deletion)
-            )
-        wait_until(lambda: len(answers.bodies) == 29)
-        local_aws.workmail.exports.age(timedelta(hours=1))
-        pipeline.finish_destroying()
-        assert [answer.get("Reason") for answer in answers.responses] == [""] * 29
-    assert {organization.entity(name).state for name in names} == {"DISABLED"}
-    jobs = jobs_of(local_aws)
-    assert sorted(entity_id for entity_id, _ in jobs) == sorted(
-        organization.entity(name).entity_id for name in names
+    pipeline.deploy(exported(organization, "alice"))
+    (key,) = pipeline.resources("AWS::KMS::Key").values()
+    (role,) = (
+        name
+        for logical_id, name in pipeline.resources("AWS::IAM::Role").items()
+        if "ExportRole" in logical_id
     )
-    assert {state for _, state in jobs} == {"COMPLETED"}
-    refused = [
-        call
-        for call in local_aws.workmail.calls.of("StartMailboxExportJob")
-        if call.error_code == "LimitExceededException"
-    ]
-    assert refused, "nobody had to wait in line"
+    local_aws.workmail.exports.hold()
+    for number in range(10):
+        user = organization.add_user(f"user-{number}")
+        enable_by_hand(local_aws, organization, user.name)
+        local_aws.client("workmail").start_mailbox_export_job(
+            ClientToken=user.name,
+            OrganizationId=organization.organization_id,
+            EntityId=user.entity_id,
+            RoleArn=local_aws.client("iam").get_role(RoleName=role)["Role"]["Arn"],
+            KmsKeyArn=local_aws.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"],
+            S3BucketName=pipeline.outputs()["bucket"],
+            S3Prefix="by-hand",
+        )
+    pipeline.begin_to_destroy()
+    alice = organization.entity("alice").entity_id
+    wait_until(
+        lambda: any(
+            call.error_code == "LimitExceededException"
+            for call in local_aws.workmail.calls.of("StartMailboxExportJob", entity=alice)
+        )
+    )
+    assert states(organization)["alice"] == "ENABLED"
+    local_aws.workmail.exports.release()
+    pipeline.finish_destroying()
+    assert jobs_of(local_aws)[-1] == (alice, "COMPLETED")
+    assert states(organization)["alice"] == "DISABLED"

@@ -428,9 +428,7 @@ def found(entity: Entity, now: float) -> Found:
 
 def may_remove(event: Event, *, in_rollbacks: bool) -> bool:
     """Whether a Create or an Update may remove anything: not when CloudFormation waits no more."""
-    operation = event.stack.operation
-    assert operation
-    return operation.is_in_progress and (in_rollbacks or not operation.rolls_back)
+    return not event.is_late and (in_rollbacks or not event.rolls_back)
 
 
 def _entity_of(parameters: Mapping[str, Any]) -> str:

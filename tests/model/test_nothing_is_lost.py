@@ -10,6 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.deployments import Deployments
 from tests.model.entity_deployments import EntityDeployments
+from tests.model.sequences import SEQUENCES, Sequence
 
 # What has to be met often, or at all, or the model would pass for not looking.
 _REGISTRATIONS_OFTEN = """
@@ -37,6 +38,11 @@ entity retained, late; entity retained, declared elsewhere; password reset; refu
 cancelled; undone;
 AssociateDelegateToResource; CreateGroup; CreateResource; DeleteGroup; DeleteResource
 """
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda one: one.steps.__name__)
+def test_nothing_is_lost_in_sequence(sequence: Sequence) -> None:
+    sequence.play()
 
 
 def test_no_mailbox_is_lost(pytestconfig: pytest.Config) -> None:

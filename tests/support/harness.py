@@ -31,6 +31,13 @@ PASSWORD = "Correct-Horse-9-Battery"
 NEW_PASSWORD = "Another-Horse-8-Battery"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:provider"
 OTHER_ORGANIZATION_ID = "m-fedcba9876543210fedcba9876543210"
+EXPORT = {
+    "RoleArn": "arn:aws:iam::000000000000:role/export",
+    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
+    "BucketName": "mail-archive",
+    "Prefix": "workmail",
+    "MaximumAge": "86400",
+}
 
 
 def stack_id(name: str) -> str:
@@ -98,6 +105,8 @@ class Stack:
     resource_type: str = REGISTRATION
     # The statuses of the stack itself, newest first.
     events: tuple[str, ...] = ("CREATE_COMPLETE", "CREATE_IN_PROGRESS")
+    # What each call about it ends in.
+    error: Exception | None = None
 
 
 class CloudFormationClient:
@@ -128,10 +137,9 @@ class CloudFormationClient:
     def describe_stack_events(self, StackName: str, NextToken: str = "0") -> dict[str, Any]:
         stack = self._found("DescribeStackEvents", StackName)
         rows = [
-            {"PhysicalResourceId": physical_id, "ResourceStatus": status}
+            {"PhysicalResourceId": physical_id, "ResourceStatus": shown}
             for status in stack.events
-            # A resource of the stack has the status too.
-            for physical_id in ("a-resource", StackName)
+            for physical_id, shown in ((StackName, status), ("a-resource", "CREATE_COMPLETE"))
         ]
         return page("StackEvents", rows, NextToken)
 
@@ -155,7 +163,10 @@ class CloudFormationClient:
         if stack_id not in self._stacks:
             message = f"Stack with id {stack_id} does not exist"
             raise client_error(operation, "ValidationError", message)
-        return self._stacks[stack_id]
+        stack = self._stacks[stack_id]
+        if stack.error:
+            raise stack.error
+        return stack
 
 
 class ParameterStoreClient:

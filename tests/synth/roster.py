@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import botocore.session
 from aws_cdk import App, RemovalPolicy, Stack
@@ -26,6 +28,8 @@ USER = "Custom::WorkMailUser"
 GROUP = "Custom::WorkMailGroup"
 RESOURCE = "Custom::WorkMailResource"
 POLICY = "AWS::IAM::Policy"
+PARAMETER = "AWS::SSM::Parameter"
+_TEMPLATES: WeakKeyDictionary[Stack, dict[str, dict[str, Any]]] = WeakKeyDictionary()
 USER_TEXTS = {
     "display_name": "DisplayName",
     "first_name": "FirstName",
@@ -86,11 +90,16 @@ def declare_resource(scope: Construct, id: str = "Room", **declared: Any) -> Wor
     return WorkMailResource(scope, id, **(options | declared))
 
 
+def everything(stack: Stack) -> dict[str, dict[str, Any]]:
+    """All resources of the stack, by logical id; synthesized once, so declare all before."""
+    if stack not in _TEMPLATES:
+        _TEMPLATES[stack] = Template.from_stack(stack).to_json().get("Resources", {})
+    return copy.deepcopy(_TEMPLATES[stack])
+
+
 def resources(stack: Stack, type: str) -> dict[str, dict[str, Any]]:
     """The stack's resources of one type, by logical id."""
-    return {
-        id: dict(found) for id, found in Template.from_stack(stack).find_resources(type).items()
-    }
+    return {id: found for id, found in everything(stack).items() if found["Type"] == type}
 
 
 def only(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -100,7 +109,7 @@ def only(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def needed_by(stack: Stack, id: str) -> set[str]:
     """All that CloudFormation makes before this resource, and deletes after it."""
-    everything = Template.from_stack(stack).to_json()["Resources"]
+    all_resources = everything(stack)
 
     def referred(value: Any) -> Iterator[str]:
         match value:
@@ -116,10 +125,10 @@ def needed_by(stack: Stack, id: str) -> set[str]:
     found: set[str] = set()
     ahead = [id]
     while ahead:
-        resource = everything[ahead.pop()]
+        resource = all_resources[ahead.pop()]
         depends = resource.get("DependsOn", [])
         for name in [*([depends] if isinstance(depends, str) else depends), *referred(resource)]:
-            if name in everything and name not in found:
+            if name in all_resources and name not in found:
                 found.add(name)
                 ahead.append(name)
     return found
@@ -144,7 +153,7 @@ def statements(stack: Stack) -> Iterator[tuple[set[str], list[Any]]]:
             for item in value.values():
                 yield from walk(item)
 
-    yield from walk(Template.from_stack(stack).to_json())
+    yield from walk(everything(stack))
 
 
 def organizations(stack: Stack) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from aws_cdk import CfnParameter
 
 from cdk_workmail import WorkMailResourceType
 from tests.synth.roster import (
@@ -23,6 +22,8 @@ from tests.synth.roster import (
     granted_on,
     needed_by,
     new_stack,
+    only,
+    organizations,
     properties_of,
     register,
     resources,
@@ -102,14 +103,6 @@ def test_booking_options_that_are_not_declared_are_not_managed() -> None:
     assert "Delegates" not in properties
 
 
-def test_a_group_name_that_is_a_token_is_not_compared() -> None:
-    """Each of its characters is one that a group's name may have."""
-    stack = new_stack()
-    name = CfnParameter(stack, "Name").value_as_string
-    declare_group(stack, "One", name=name)
-    declare_group(stack, "Two", name=name)
-
-
 @OF_BOTH_KINDS
 def test_members_are_exactly_those_declared_or_not_managed(kind: Kind) -> None:
     stack = new_stack()
@@ -144,17 +137,8 @@ def test_members_need_a_permission_of_their_own(kind: Kind) -> None:
     assert granted_on(without) == [ACTIONS[OWNER[kind.type]]]
     for stack in (given, added):
         assert granted_on(stack) == [ACTIONS[OWNER[kind.type]], kind.actions]
-        ((id, resource),) = resources(stack, kind.type).items()
-        assert len(set(resource["DependsOn"]) - set(resources(stack, OWNER[kind.type]))) == 2
-        assert set(resource["DependsOn"]) <= needed_by(stack, id)
-
-
-@OF_BOTH_KINDS
-def test_members_are_created_first(kind: Kind) -> None:
-    stack = new_stack()
-    kind.declare(stack, **{kind.option: [declare_user(stack).user_id]})
-    (user,), (entity,) = resources(stack, USER), resources(stack, kind.type)
-    assert user in needed_by(stack, entity)
+        resource = only(resources(stack, kind.type))
+        assert organizations(stack).keys() <= set(resource["DependsOn"])
 
 
 @OF_BOTH_KINDS
@@ -177,30 +161,29 @@ def test_members_are_enabled_first(kind: Kind, first: str) -> None:
 
 
 @OF_BOTH_KINDS
-def test_members_can_be_declared_by_name(kind: Kind) -> None:
-    stack = new_stack()
-    kind.declare(stack, **{kind.option: ["ALICE"]})
-    declare_user(stack, name="alice").enable(email="alice@example.com")
-    (user,), (associates,) = resources(stack, USER), resources(stack, kind.type)
-    (registration,) = resources(stack, REGISTRATION)
-    assert {user, registration} <= needed_by(stack, associates)
-
-
-@OF_BOTH_KINDS
 @pytest.mark.parametrize("first", ["user", "others"])
-def test_members_by_name_are_created_first_also_when_they_are_not_enabled(
-    kind: Kind, first: str
+@pytest.mark.parametrize("enabled", [False, True])
+def test_members_by_name_are_created_and_enabled_first(
+    kind: Kind, first: str, enabled: bool
 ) -> None:
     stack = new_stack()
+
+    def declare_member() -> None:
+        user = declare_user(stack, name="alice")
+        if enabled:
+            user.enable(email="alice@example.com")
+
     if first == "user":
-        declare_user(stack, name="alice")
+        declare_member()
     for id in ("One", "Two"):
-        kind.declare(stack, id, **{kind.option: ["Alice"]})
+        kind.declare(stack, id, **{kind.option: ["ALICE"]})
     if first == "others":
-        declare_user(stack, name="alice")
-    (user,), associates = resources(stack, USER), resources(stack, kind.type)
-    assert len(associates) == 2
-    assert all(user in needed_by(stack, each) for each in associates)
+        declare_member()
+    expected = {*resources(stack, USER), *resources(stack, REGISTRATION)}
+    assert len(expected) == 1 + enabled
+    lists = resources(stack, kind.type)
+    assert len(lists) == 2
+    assert all(expected <= needed_by(stack, each) for each in lists)
 
 
 @OF_BOTH_KINDS

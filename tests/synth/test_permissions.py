@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, NestedStack, Stack, Stage
+from aws_cdk import App, CfnParameter, Environment, Fn, NestedStack, RemovalPolicy, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk.assertions import Template
 
 from cdk_workmail import WorkMailProvider
 from cdk_workmail._role import FunctionRole
@@ -18,8 +17,11 @@ from tests.synth.roster import (
     OTHER_ORGANIZATION,
     POLICY,
     REGISTRATION,
-    as_list,
+    USER,
+    declare_resource,
     declare_user,
+    everything,
+    needed_by,
     new_stack,
     only,
     organizations,
@@ -30,7 +32,7 @@ from tests.synth.roster import (
 
 OWN_STACK = {"Ref": "AWS::StackId"}
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
-STACK_ACTIONS = {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
+STACK_ACTIONS = {"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"}
 WORKMAIL_ACTIONS = {
     "workmail:RegisterToWorkMail",
     "workmail:DeregisterFromWorkMail",
@@ -47,12 +49,18 @@ def test_the_role_may_do_exactly_what_the_function_does() -> None:
     stack = new_stack(env=Environment(account="111111111111", region="us-east-1"))
     provider = register(stack).provider
     log = stack.resolve(provider.function.log_group.log_group_arn)
-    arn = f":workmail:us-east-1:111111111111:organization/{ORGANIZATION}"
-    partition = {"Ref": "AWS::Partition"}
+
+    def arn(service: str, resource: str) -> dict[str, Any]:
+        here = f":{service}:us-east-1:111111111111:{resource}"
+        return {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, here]]}
+
+    path = f"parameter/cdk-workmail/{ORGANIZATION}"
     expected = [
         (LOG_ACTIONS, [log]),
         (STACK_ACTIONS, [OWN_STACK]),
-        (WORKMAIL_ACTIONS, [{"Fn::Join": ["", ["arn:", partition, arn]]}]),
+        ({"cloudformation:ListStackResources"}, [arn("cloudformation", "stack/*")]),
+        ({"ssm:GetParametersByPath"}, [arn("ssm", path), arn("ssm", f"{path}/*")]),
+        (WORKMAIL_ACTIONS, [arn("workmail", f"organization/{ORGANIZATION}")]),
     ]
     granted = list(statements(stack))
     assert len(granted) == len(expected)
@@ -60,7 +68,7 @@ def test_the_role_may_do_exactly_what_the_function_does() -> None:
         assert statement in granted
 
 
-def test_nothing_is_granted_by_wildcard_or_managed_policy() -> None:
+def test_no_action_is_a_wildcard_no_policy_managed_and_no_stack_but_the_own_described() -> None:
     app = App()
     stack = Stack(app, "Mail")
     register(stack)
@@ -73,8 +81,11 @@ def test_nothing_is_granted_by_wildcard_or_managed_policy() -> None:
         assert granted
         for actions, arns in granted:
             assert not any("*" in action for action in actions)
-            assert "*" not in json.dumps(arns)
-        assert "ManagedPolic" not in json.dumps(Template.from_stack(each).to_json())
+            assert "*" not in json.dumps(arns) or actions in (
+                {"cloudformation:ListStackResources"},
+                {"ssm:GetParametersByPath"},
+            )
+        assert "ManagedPolic" not in json.dumps(everything(each))
 
 
 def test_the_role_is_lambdas_alone() -> None:
@@ -101,7 +112,7 @@ def test_an_organization_is_another_in_another_region() -> None:
     register(stack, "There", organization_region="eu-west-1")
     assert len(organizations(stack)) == 2
     for registration in resources(stack, REGISTRATION).values():
-        (policy,) = registration["DependsOn"]
+        (policy,) = organizations(stack).keys() & set(registration["DependsOn"])
         elsewhere = registration["Properties"].get("OrganizationRegion")
         granted = json.dumps(organizations(stack)[policy])
         assert (":workmail:eu-west-1:" in granted) == (elsewhere == "eu-west-1")
@@ -115,34 +126,28 @@ def test_each_organization_has_a_policy_that_its_registrations_depend_on() -> No
     policies = organizations(stack)
     assert len(policies) == 2
     for registration in resources(stack, REGISTRATION).values():
-        (policy,) = registration["DependsOn"]
+        (policy,) = policies.keys() & set(registration["DependsOn"])
         assert registration["Properties"]["OrganizationId"] in json.dumps(policies[policy])
 
 
 def test_registrations_also_wait_for_the_stacks_policy_and_the_invocation_settings() -> None:
     stack = new_stack()
     register(stack)
-    everything = Template.from_stack(stack).to_json()["Resources"]
-
-    def depends_on(id: str) -> set[str]:
-        direct = as_list(everything[id].get("DependsOn", []))
-        return set(direct).union(*(depends_on(each) for each in direct))
-
     (registration,) = resources(stack, REGISTRATION)
-    types = [everything[id]["Type"] for id in depends_on(registration)]
-    assert types.count(POLICY) == 3
-    assert "AWS::Lambda::EventInvokeConfig" in types
+    needed = needed_by(stack, registration)
+    # The function's log and the stack's operations, besides announcements and organization.
+    assert resources(stack, POLICY).keys() <= needed
+    assert len(resources(stack, POLICY)) == 4
+    assert resources(stack, "AWS::Lambda::EventInvokeConfig").keys() <= needed
 
 
 def test_a_nested_stack_reads_itself_and_its_root() -> None:
     root = new_stack()
     nested = NestedStack(NestedStack(root, "Middle"), "Nested")
     register(nested)
-    granted = [item for item in statements(nested) if item[0] & STACK_ACTIONS]
-    ((own, own_arns), (above, above_arns)) = granted
-    assert (own, own_arns) == (STACK_ACTIONS, [OWN_STACK])
-    assert above == {"cloudformation:DescribeStacks"}
-    parameter = above_arns[0]["Ref"]
+    ((own, above),) = (arns for actions, arns in statements(nested) if actions == STACK_ACTIONS)
+    assert own == OWN_STACK
+    parameter = above["Ref"]
     middle = only(resources(root, "AWS::CloudFormation::Stack"))["Properties"]["Parameters"]
     assert middle[parameter] == OWN_STACK
 
@@ -154,20 +159,24 @@ def test_a_stack_that_shares_a_provider_brings_its_own_policies() -> None:
     consumers = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
     for stack in consumers:
         register(stack, provider=provider)
+        declare_user(stack, "Bob", provider=provider)
     assert list(statements(shared)) == [
         (LOG_ACTIONS, [shared.resolve(provider.function.log_group.log_group_arn)])
     ]
     names = []
     for stack in consumers:
-        assert (STACK_ACTIONS, [OWN_STACK]) in list(statements(stack))
-        (registration,) = resources(stack, REGISTRATION).values()
-        assert set(registration["DependsOn"]) == organizations(stack).keys()
+        (described,) = (arns for actions, arns in statements(stack) if actions == STACK_ACTIONS)
+        assert described[0] == OWN_STACK
+        assert len(described) == 1 + stack.nested
+        declared = (resources(stack, REGISTRATION), resources(stack, USER))
+        needed = {policy for each in declared for policy in only(each)["DependsOn"]}
+        assert organizations(stack).keys() <= needed
         names += [
             policy["Properties"]["PolicyName"] for policy in resources(stack, POLICY).values()
         ]
     # On one role, a policy overwrites another of the same name.
-    assert len(set(names)) == len(names) == 6
-    assert max(map(len, names)) <= 128
+    kinds = ["stack", "announcements", "registrations", "users", "passwords"]
+    assert len(set(names)) == len(names) == len(consumers) * len(kinds)
 
 
 def test_the_stages_of_a_pipeline_have_the_same_logical_ids() -> None:
@@ -177,7 +186,7 @@ def test_the_stages_of_a_pipeline_have_the_same_logical_ids() -> None:
         stack = Stack(Stage(app, name), "Mail")
         register(stack, "Alice")
         register(stack, "Bob", provider=WorkMailProvider(stack, "Provider"))
-        templates.append(sorted(Template.from_stack(stack).to_json()["Resources"]))
+        templates.append(sorted(everything(stack)))
     assert templates[0] == templates[1]
 
 
@@ -194,16 +203,33 @@ def test_policies_of_token_organizations_keep_their_ids() -> None:
     assert ids[0] == ids[1] == ids[2]
 
 
+def test_tokens_that_are_alike_share_one_statement() -> None:
+    stack = new_stack()
+    for id in ("Alice", "Bob"):
+        register(stack, id, organization_id=Fn.import_value("Organization"))
+    granted = [actions for actions, _ in statements(stack)]
+    assert granted.count(WORKMAIL_ACTIONS) == granted.count({"ssm:GetParametersByPath"}) == 1
+
+
+def test_policy_names_fit_into_iams_limit_at_the_longest_stack_name() -> None:
+    stack = Stack(App(), "Mail" * 32)
+    declare_resource(stack, delegates=["alice"], removal_policy=RemovalPolicy.DESTROY)
+    declare_user(stack, reset_password="1").enable(email="alice@example.com", aliases=[])
+    names = [policy["Properties"]["PolicyName"] for policy in resources(stack, POLICY).values()]
+    assert len(set(names)) == len(names) == 11
+    assert max(map(len, names)) <= 128
+
+
 def test_tokens_that_are_only_alike_until_deployed_are_both_granted() -> None:
     app = App()
     mail = Stack(app, "Mail")
     for id in ("One", "Two"):
         organization = CfnParameter(Stack(app, id), "Organization").value_as_string
         register(mail, f"Alice{id}", organization_id=organization)
-    granted = [arns for actions, arns in statements(mail) if actions == WORKMAIL_ACTIONS]
-    text = json.dumps(granted)
-    assert "One:Exports" in text
-    assert "Two:Exports" in text
+    for allowed in (WORKMAIL_ACTIONS, {"ssm:GetParametersByPath"}):
+        text = json.dumps([arns for actions, arns in statements(mail) if actions == allowed])
+        assert "One:Exports" in text
+        assert "Two:Exports" in text
 
 
 @pytest.mark.parametrize("stacks", [1, 3])
@@ -237,7 +263,7 @@ def test_given_passwords_and_own_statements_count_and_generated_passwords_do_not
             user.provider.role.add_to_policy(
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=arns)
             )
-        assert Template.from_stack(stack).find_resources("AWS::SecretsManager::Secret")
+        assert resources(stack, "AWS::SecretsManager::Secret")
 
     synthesized(100, given=False)
     synthesized(40, given=True)

@@ -60,22 +60,6 @@ def test_attributes_reach_other_stacks() -> None:
     assert "Fn::ImportValue" in json.dumps(Template.from_stack(other).to_json())
 
 
-def test_tokens_are_not_checked() -> None:
-    stack = new_stack()
-    name = CfnParameter(stack, "Name").value_as_string
-    register(
-        stack,
-        organization_id=name,
-        entity_id=name,
-        email=f"{name}@example.com",
-        organization_region=name,
-    )
-    properties = only(resources(stack, REGISTRATION))["Properties"]
-    assert properties["OrganizationId"] == properties["EntityId"] == {"Ref": "Name"}
-    assert properties["Email"] == {"Fn::Join": ["", [{"Ref": "Name"}, "@example.com"]]}
-    assert properties["OrganizationRegion"] == {"Ref": "Name"}
-
-
 def test_tokens_of_another_stack_are_welcome() -> None:
     app = App()
     directory = Stack(app, "Directory")

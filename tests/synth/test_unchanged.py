@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-from aws_cdk import Stack
-from aws_cdk.assertions import Template
-
-from tests.synth.roster import OTHER_ORGANIZATION, new_stack, register
+from tests.synth.roster import (
+    OTHER_ORGANIZATION,
+    PARAMETER,
+    POLICY,
+    everything,
+    new_stack,
+    register,
+)
 
 PINNED = Path(__file__).with_name("registrations.json")
+# Of the last version whose stacks did not announce themselves.
+BEFORE = Path(__file__).with_name("registrations_before.json")
+STACK_POLICY = "CustomWorkMailPermissionsStackA64CF1FC"
 
 
 def test_a_stack_of_registrations_stays_as_it_is() -> None:
@@ -21,15 +27,23 @@ def test_a_stack_of_registrations_stays_as_it_is() -> None:
     register(stack, "Alice")
     register(stack, "Bob", adopt_existing=False)
     register(stack, "Carol", organization_id=OTHER_ORGANIZATION, organization_region="eu-west-1")
-    found = template_without_code(stack)
+    found = everything(stack)
+    for resource in found.values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"]["Code"].pop("S3Key")
     if os.environ.get("WRITE_PINNED"):
         PINNED.write_text(json.dumps(found, indent=2) + "\n")
     assert found == json.loads(PINNED.read_text())
 
 
-def template_without_code(stack: Stack) -> dict[str, Any]:
-    resources: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
-    for resource in resources.values():
-        if resource["Type"] == "AWS::Lambda::Function":
-            resource["Properties"]["Code"].pop("S3Key")
-    return resources
+def test_announcements_replace_nothing_in_a_deployed_stack() -> None:
+    before, after = json.loads(BEFORE.read_text()), json.loads(PINNED.read_text())
+    for id, resource in before.items():
+        now = after[id]
+        assert set(resource.pop("DependsOn", [])) <= set(now.pop("DependsOn", []))
+        if id == STACK_POLICY:
+            for each in (resource, now):
+                assert each["Properties"].pop("PolicyDocument")
+        assert now == resource
+    added = [after[id]["Type"] for id in after.keys() - before.keys()]
+    assert sorted(added) == [POLICY, POLICY, PARAMETER, PARAMETER]

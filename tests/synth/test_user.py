@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_workmail import WorkMailProvider
 from tests.synth.roster import (
-    ORGANIZATION,
     POLICY,
     REGISTRATION,
     USER,
@@ -34,33 +34,17 @@ IRELAND = Environment(account="111111111111", region="eu-west-1")
 
 def reading(stack: Stack) -> dict[str, Any]:
     """The policy that lets the function read passwords; empty if there is none."""
-    found = {
+    return {
         id: policy
         for id, policy in resources(stack, POLICY).items()
         if "secretsmanager:" in json.dumps(policy["Properties"]["PolicyDocument"])
     }
-    return found
 
 
 def read_by(stack: Stack) -> list[dict[str, Any]]:
     statements: list[dict[str, Any]]
     statements = only(reading(stack))["Properties"]["PolicyDocument"]["Statement"]
     return statements
-
-
-def test_the_resource_says_what_was_declared_and_nothing_else() -> None:
-    stack = new_stack()
-    provider = declare_user(stack).provider
-    (secret,) = resources(stack, SECRET)
-    assert properties_of(stack, USER) == {
-        "ServiceToken": stack.resolve(provider.service_token),
-        "ServiceTimeout": 630,
-        "OrganizationId": ORGANIZATION,
-        "Name": "alice",
-        "AdoptExisting": True,
-        "Attributes": {"DisplayName": "Alice"},
-        "PasswordSecretArn": {"Ref": secret},
-    }
 
 
 def test_every_attribute_has_workmails_own_name() -> None:
@@ -96,7 +80,8 @@ def test_a_password_is_generated_tagged_and_retained() -> None:
     """Also with a user that is deleted."""
     stack = new_stack()
     user = declare_user(stack, removal_policy=RemovalPolicy.DESTROY)
-    secret = only(resources(stack, SECRET))
+    ((id, secret),) = resources(stack, SECRET).items()
+    assert properties_of(stack, USER)["PasswordSecretArn"] == {"Ref": id}
     assert user.password is user.node.find_child("Password")
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
     # Without a template the secret's whole text is the password.
@@ -116,15 +101,6 @@ def test_a_generated_password_is_one_that_workmail_takes() -> None:
     }
 
 
-def test_a_given_password_is_the_one_that_is_read() -> None:
-    stack = new_stack()
-    secret = secretsmanager.Secret(stack, "Mine")
-    user = declare_user(stack, password=secret)
-    (id,) = resources(stack, SECRET)
-    assert user.password is secret
-    assert properties_of(stack, USER)["PasswordSecretArn"] == {"Ref": id}
-
-
 @pytest.mark.parametrize("given", [False, True])
 def test_a_user_of_an_identity_provider_has_a_password_only_if_given(given: bool) -> None:
     stack = new_stack()
@@ -133,6 +109,55 @@ def test_a_user_of_an_identity_provider_has_a_password_only_if_given(given: bool
     assert user.password is secret
     assert len(resources(stack, SECRET)) == len(reading(stack)) == given
     assert ("PasswordSecretArn" in properties_of(stack, USER)) == given
+
+
+GIVEN_ARN = f"arn:aws:secretsmanager:eu-west-1:111111111111:secret:alice-{'a' * 6}"
+
+
+@pytest.mark.parametrize(
+    ("given", "arn"),
+    [
+        (lambda stack: secretsmanager.Secret(stack, "Mine"), {"Ref": "MineC1B42D3A"}),
+        (
+            lambda stack: secretsmanager.Secret.from_secret_complete_arn(stack, "Mine", GIVEN_ARN),
+            GIVEN_ARN,
+        ),
+        (
+            lambda stack: secretsmanager.Secret.from_secret_complete_arn(
+                stack, "Mine", CfnParameter(stack, "Arn").value_as_string
+            ),
+            {"Ref": "Arn"},
+        ),
+        (
+            lambda stack: secretsmanager.Secret(
+                Stack(stack.node.root, "Other", env=IRELAND), "Mine"
+            ),
+            {"Fn::ImportValue": "Other:ExportsOutputRefMineC1B42D3A9863FEC7"},
+        ),
+    ],
+    ids=["of this stack", "by its complete arn", "by a token", "of another stack"],
+)
+def test_a_given_password_is_the_one_that_is_read(
+    given: Callable[[Stack], secretsmanager.ISecret], arn: object
+) -> None:
+    stack = new_stack(env=IRELAND)
+    secret = given(stack)
+    user = declare_user(stack, password=secret)
+    assert user.password is secret
+    assert properties_of(stack, USER)["PasswordSecretArn"] == arn
+    (statement,) = read_by(stack)
+    assert statement["Resource"] == arn
+    assert "Condition" not in statement
+
+
+def test_a_secret_that_is_known_by_its_name_is_read_whatever_it_ends_with() -> None:
+    """Secrets Manager appends a hyphen and six characters to the name."""
+    stack = new_stack(env=IRELAND)
+    declare_user(stack, password=secretsmanager.Secret.from_secret_name_v2(stack, "Mine", "alice"))
+    (statement,) = read_by(stack)
+    *front, end = properties_of(stack, USER)["PasswordSecretArn"]["Fn::Join"][1]
+    assert end.endswith(":secret:alice")
+    assert statement["Resource"] == {"Fn::Join": ["", [*front, f"{end}-??????"]]}
 
 
 def test_the_function_reads_generated_passwords_by_their_tag_and_given_ones_by_their_arn() -> None:
@@ -159,7 +184,9 @@ def test_the_function_reads_generated_passwords_by_their_tag_and_given_ones_by_t
             "Resource": stack.resolve(shared.secret_arn),
         },
     ]
-    assert "Tags" not in resources(stack, SECRET)["MineC1B42D3A"]["Properties"]
+    # So neither the given nor the other secret is readable by the first statement.
+    tagged = {id for id, each in resources(stack, SECRET).items() if "Tags" in each["Properties"]}
+    assert {id.partition("Password")[0] for id in tagged} == {"Alice", "Bob"}
 
 
 def test_a_thousand_generated_passwords_fit_in_the_roles_policies() -> None:
@@ -172,17 +199,6 @@ def test_a_thousand_generated_passwords_fit_in_the_roles_policies() -> None:
         policies = [each["Properties"] for each in resources(stack, POLICY).values()]
         sizes.add(json.dumps([policy["PolicyDocument"] for policy in policies]))
     assert len(sizes) == 1
-
-
-def test_a_secret_that_is_known_by_its_name_is_read_whatever_it_ends_with() -> None:
-    """Secrets Manager appends a hyphen and six characters to the name."""
-    stack = new_stack(env=IRELAND)
-    declare_user(stack, password=secretsmanager.Secret.from_secret_name_v2(stack, "Mine", "alice"))
-    (statement,) = read_by(stack)
-    arn = properties_of(stack, USER)["PasswordSecretArn"]
-    *front, end = arn["Fn::Join"][1]
-    assert end.endswith(":secret:alice")
-    assert statement["Resource"] == {"Fn::Join": ["", [*front, f"{end}-??????"]]}
 
 
 def test_a_secret_with_a_key_of_its_own_is_decrypted_through_secrets_manager() -> None:
@@ -240,14 +256,6 @@ def test_a_secret_elsewhere_is_refused() -> None:
         declare_user(stack, password=secret)
 
 
-def test_a_secret_that_is_somewhere_only_when_deployed_is_not_refused() -> None:
-    stack = new_stack(env=IRELAND)
-    arn = CfnParameter(stack, "Arn").value_as_string
-    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Mine", arn)
-    declare_user(stack, password=secret)
-    assert properties_of(stack, USER)["PasswordSecretArn"] == {"Ref": "Arn"}
-
-
 def test_a_password_is_reset_by_a_permission_of_its_own() -> None:
     stack = new_stack()
     declare_user(stack, "Alice", reset_password="2026-11-22")
@@ -279,6 +287,7 @@ def test_attributes_that_a_new_user_cannot_have_are_set_once_it_is_enabled() -> 
     """WorkMail may refuse UpdateUser for a disabled user; CreateUser does not take all of them."""
     stack = new_stack()
     texts = {option: f"a {option}" for option in USER_TEXTS}
+    texts["office"] = CfnParameter(stack, "Office").value_as_string
     user = declare_user(stack, **texts, role="USER")
     user.enable(email="alice@example.com")
     created = properties_of(stack, USER)["Attributes"]
@@ -287,7 +296,7 @@ def test_attributes_that_a_new_user_cannot_have_are_set_once_it_is_enabled() -> 
     assert created.keys() | {"IdentityProviderUserId", "HiddenFromGlobalAddressList"} == (
         parameters("CreateUser").keys() - {"OrganizationId", "Name", "Password"}
     )
-    texts_by_name = {USER_TEXTS[option]: text for option, text in texts.items()}
+    texts_by_name = {USER_TEXTS[option]: stack.resolve(text) for option, text in texts.items()}
     assert created | updated == texts_by_name | {"Role": "USER"}
     assert not created.keys() & updated.keys()
     (needed,) = (id for id, each in resources(stack, POLICY).items() if "UpdateUser" in str(each))
@@ -303,11 +312,3 @@ def test_a_registration_without_such_attributes_needs_nothing_of_them() -> None:
     assert not [id for id in registration["DependsOn"] if "PermissionsUser" in id]
     _, bob = resources(stack, USER).values()
     assert bob["Properties"]["Attributes"] == {"DisplayName": "Bob", "Office": "1"}
-
-
-def test_attributes_that_are_tokens_move_too() -> None:
-    stack = new_stack()
-    office = CfnParameter(stack, "Office").value_as_string
-    declare_user(stack, office=office).enable(email="alice@example.com")
-    assert properties_of(stack, REGISTRATION)["UserAttributes"] == {"Office": {"Ref": "Office"}}
-    assert properties_of(stack, USER)["Attributes"] == {"DisplayName": "Alice"}

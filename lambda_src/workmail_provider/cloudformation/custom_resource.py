@@ -105,6 +105,7 @@ class CustomResource:
         self._clock = clock or Clock()
         self._put = put
         self._delay = ThrottleDelay()
+        self._completed_stacks: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> None:
         """Does what the event asks for and responds to CloudFormation, whatever happens."""
@@ -116,6 +117,7 @@ class CustomResource:
                 clients=self._clients,
                 clock=self._clock,
                 delay=self._delay,
+                completed_stacks=self._completed_stacks,
                 event=event,
                 context=context,
                 request=Request.parse(event),
@@ -138,7 +140,8 @@ class _Execution:
     clients: Clients
     clock: Clock
     delay: ThrottleDelay
-    # With the response URL.
+    completed_stacks: set[str]
+    # With the response URL, which is a secret.
     event: Mapping[str, Any] = field(repr=False)
     context: LambdaContext
     request: Request
@@ -191,6 +194,7 @@ class _Execution:
             set_physical_id=self._set_physical_id,
             backoff=lambda: Backoff(min(end - min(_BACKOFF_RESERVE, left / 4), until), self.clock),
             utc_now=self.clock.utc_now,
+            completed_stacks=self.completed_stacks,
             remembered=continuation.remembered,
         )
 

@@ -11,6 +11,7 @@ from workmail_provider.cloudformation.request import Invocation
 from workmail_provider.cloudformation.stacks import Stack, announced_stacks
 from workmail_provider.errors import NotReady, ProviderError, RequestFailed
 from workmail_provider.rules.ownership import (
+    Creation,
     StackOperation,
     creation_completed,
     declared_elsewhere,
@@ -88,20 +89,33 @@ class Ownership:
         return self._found_by_failed_creation() or self._declared_elsewhere()
 
     def _found_by_failed_creation(self) -> str | None:
-        """A stack whose creation and rollback failed retains what it found when it is deleted."""
-        creation = self.operation.never_updated
-        if not (self.operation.deletes_stack and creation and self._existed_at(creation.began_at)):
+        """A stack whose creation failed retains what it found when it is deleted."""
+        if not self.operation.deletes_stack:
             return None
+        for creation in self.operation.creations:
+            if self._existed_at(creation.began_at) and not self._completed(creation):
+                return (
+                    f"it existed before {creation.began_at}, and the creation of the stack failed"
+                )
+        return None
+
+    def _completed(self, creation: Creation) -> bool:
+        """Whether the stack was ever complete, which stays true: it is read once in a process."""
+        if creation.stack_id in self._invocation.completed_stacks:
+            return True
         stack = _stack(self._invocation, creation.stack_id)
         completed = creation_completed(stack.statuses())
-        if completed is None:
+        is_root = creation is self.operation.creations[0]
+        if completed is None and is_root:
             raise RequestFailed(
                 f"the events of stack {stack.name} do not say whether its creation succeeded, so "
                 "nothing was changed: update the stack once, then delete it again"
             )
-        if completed:
-            return None
-        return f"it existed before {creation.began_at}, and the creation of the stack failed"
+        if completed is False:
+            return False
+        # A nested stack without events of its creation was complete with its root.
+        self._invocation.completed_stacks.add(creation.stack_id)
+        return True
 
     def _declared_elsewhere(self) -> str | None:
         """The declaration in another stack. Raises NotReady while one may be in progress."""

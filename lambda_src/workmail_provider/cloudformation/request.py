@@ -89,6 +89,8 @@ class Invocation:
     # find in the next invocation what was remembered.
     backoff: Callable[[], Backoff]
     utc_now: Callable[[], datetime]
+    # Stacks that this process knows to have been complete once.
+    completed_stacks: set[str] = field(default_factory=set)
     remembered: Mapping[str, str] = field(default_factory=dict)
 
 

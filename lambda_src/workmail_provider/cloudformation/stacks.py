@@ -43,13 +43,12 @@ class Stack:
         root = self._describe(root_id) if root_id and root_id != self._id else None
         # A nested stack takes part in its root's operation, unless it is updated on its own.
         moving = root if root and root["StackStatus"].endswith("_IN_PROGRESS") else stack
-        never_updated = [each for each in (root, stack) if each and "LastUpdatedTime" not in each]
         return StackOperation(
             status=stack["StackStatus"],
             root_status=root["StackStatus"] if root else None,
             began_at=_began_at(moving),
             deletion_began_at=stack.get("DeletionTime"),
-            never_updated=_creation(never_updated[0]) if never_updated else None,
+            creations=tuple(_creation(each) for each in (root, stack) if each),
         )
 
     def resources(self) -> Iterator[StackResource]:
@@ -113,7 +112,7 @@ def announced_stacks(ssm: Any, organization_id: str, retry: Retry) -> list[str]:
 
 
 def _creation(stack: StackTypeDef) -> Creation:
-    return Creation(stack.get("StackId", ""), stack["CreationTime"])
+    return Creation(stack["StackId"], stack["CreationTime"])
 
 
 def _began_at(stack: StackTypeDef) -> datetime:

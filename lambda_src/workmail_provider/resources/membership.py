@@ -75,14 +75,14 @@ class _Convergence:
             self._log("update", "its booking options are not as declared")
             self._directory.update(entity, differing)
         self._log("done", "as declared")
-        return f"{EntityPhysicalId.of(self._kind, entity)}/{self._list_kind.plural}"
+        return self._physical_id(entity)
 
     def _change_members(self, entity: Entity, declared: tuple[str, ...]) -> None:
         current = self._directory.members(entity, self._list_kind)
         wanted = set(filter(None, map(self._member_id, declared)))
         # A rollback retains declared members that WorkMail does not find.
         undeclared = sorted(current - wanted - set(declared))
-        if undeclared and self._invocation.request.request_type == "Create":
+        if undeclared and not self._may_change_found(entity):
             self._refuse_members_of_found(entity, undeclared)
         for member_id in sorted(wanted - current):
             self._log("associate", f"{member_id} is a declared {self._list_kind.word}")
@@ -95,11 +95,18 @@ class _Convergence:
             self._directory.disassociate(entity, self._list_kind, member_id)
 
     def _refuse_members_of_found(self, entity: Entity, undeclared: list[str]) -> None:
-        """Only an Update removes members: a rollback restores them."""
         raise RequestFailed(
             f"{entity} has {len(undeclared)} {self._list_kind.plural} that are not declared "
             f"({shown(undeclared)}): declare them, and remove them in a second deployment"
         )
+
+    def _may_change_found(self, entity: Entity) -> bool:
+        """Only an Update of this very list removes members: a rollback restores them."""
+        is_own = self._physical_id(entity) == self._invocation.request.physical_resource_id
+        return is_own or stack_operation(self._invocation).rolls_back
+
+    def _physical_id(self, entity: Entity) -> str:
+        return f"{EntityPhysicalId.of(self._kind, entity)}/{self._list_kind.plural}"
 
     def _member_id(self, name_or_id: str) -> str | None:
         if name_or_id in self._member_ids:

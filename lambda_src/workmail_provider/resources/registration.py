@@ -189,26 +189,32 @@ class _Convergence:
             )
 
     def _refuse_address_of_found(self, entity: Entity) -> None:
-        """Only an Update of this very entity changes its address: a rollback restores that.
-
-        A rollback itself declares the address that the stack had before.
-        """
-        if self._is_own(entity) or stack_operation(self._invocation).rolls_back:
+        if self._may_change_found(entity):
             return
         message = (
             f"{entity} is enabled with address {entity.email}, declared is {self._declared.email}: "
             "declare the address it has, and change it in a second deployment"
         )
-        if not self._registered:
-            raise RequestFailed(message)
         # Not enabled by this invocation: a Delete must not disable it.
         self._invocation.set_physical_id(NEVER_CREATED)
+        if not self._registered:
+            raise RequestFailed(message)
         raise NotReady(STATE_CHANGED, message)
+
+    def _may_change_found(self, entity: Entity) -> bool:
+        """Whether an address or alias that was found may be replaced or removed.
+
+        Only in an Update of this very entity: a rollback restores what was declared. A rollback
+        itself declares what the stack had before.
+        """
+        return self._is_own(entity) or stack_operation(self._invocation).rolls_back
 
     def _declares_anew(self) -> bool:
         """Whether this Update changes what the registration declares, not only an option."""
         before = self._invocation.request.old_properties
-        return before.get("Email", "").casefold() != self._declared.email.casefold() or before.get(
+        return str(
+            before.get("Email", "")
+        ).casefold() != self._declared.email.casefold() or before.get(
             "Revision"
         ) != self._invocation.request.properties.get("Revision")
 
@@ -249,7 +255,7 @@ class _Convergence:
             entity.email or "",
             remove_others=self._declared.remove_other_aliases,
         )
-        if removed and self._invocation.request.request_type == "Create":
+        if removed and not self._may_change_found(entity):
             self._refuse_aliases_of_found(entity, removed)
         for alias in to_add([*current, entity.email or ""], declared):
             self._log("add alias", alias, entity)
@@ -266,7 +272,6 @@ class _Convergence:
             aliases.remove(alias)
 
     def _refuse_aliases_of_found(self, entity: Entity, others: list[str]) -> None:
-        """Only an Update removes aliases: a rollback restores those that were declared."""
         raise RequestFailed(
             f"{entity} has {len(others)} aliases that are not declared ({shown(others)}): declare "
             "them, and remove them in a second deployment"

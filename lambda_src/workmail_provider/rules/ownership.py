@@ -21,15 +21,16 @@ class StackOperation:
 
     `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
     stack that is not nested. `began_at` is the begin of the operation that either is in; a
-    deletion does not move it. `never_updated` is the creation of a stack, or its root, that has
-    not been updated since.
+    deletion does not move it. `creations` are those of the root stack, if there is one, and of the
+    stack. LastUpdatedTime does not say whether they succeeded: a change set that creates a stack
+    sets it too.
     """
 
     status: str
     root_status: str | None
     began_at: datetime
     deletion_began_at: datetime | None = None
-    never_updated: Creation | None = None
+    creations: tuple[Creation, ...] = ()
 
     @property
     def deletes_stack(self) -> bool:
@@ -41,8 +42,9 @@ class StackOperation:
 
     @property
     def is_over(self) -> bool:
-        # The next operation of the root stack does not bring back a nested stack that was deleted.
-        return self.status == "DELETE_COMPLETE" or not any(
+        # An operation of the root stack reaches no nested stack that was deleted, and none whose
+        # deletion failed until it deletes that one again.
+        return self.status in ("DELETE_COMPLETE", "DELETE_FAILED") or not any(
             _is_in_progress(status) for status in (self.status, self.root_status)
         )
 

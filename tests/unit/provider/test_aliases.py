@@ -8,6 +8,7 @@ import pytest
 
 from local_aws.workmail import Behaviour, Failure
 from tests.support.harness import FunctionHarness, failed, succeeded
+from workmail_provider.cloudformation.response import NEVER_CREATED
 
 A: dict[str, Any] = {"Aliases": ["a@example.com"]}
 
@@ -104,6 +105,25 @@ def test_a_declared_primary_address_is_not_added_as_an_alias(harness: AliasHarne
     harness.workmail.behaviour = Behaviour(repeated_alias_error="EmailAddressInUseException")
     succeeded(harness.declare("a@example.com", "Alice@example.com"))
     assert harness.workmail.calls.of("CreateAlias") == []
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_only_an_update_of_the_same_entity_removes_aliases(
+    harness: AliasHarness, request_type: str
+) -> None:
+    """A Create, or an Update that moves to another entity, could not be rolled back."""
+    harness.alice.aliases = [f"{number}@example.com" for number in range(3)]
+    before = None if request_type == "Create" else harness.registration_id(harness.bob)
+    given: dict[str, Any] = {**A, "RemoveOtherAliases": "true"}
+    response = harness.send(request_type, before, **given)
+    assert failed(response).startswith(
+        f"user alice (id {harness.alice.entity_id}) has 3 aliases that are not declared "
+        "(0@example.com, 1@example.com, ...): declare them, and remove them in a second deployment"
+    )
+    assert response["PhysicalResourceId"] == (before or NEVER_CREATED)
+    assert set(harness.operations) == {"DescribeUser", "ListAliases"}
+    succeeded(harness.send(request_type, before, **A))
+    assert "a@example.com" in harness.alice.aliases
 
 
 @pytest.mark.parametrize(

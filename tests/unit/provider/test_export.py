@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from local_aws.workmail import Behaviour, Entity, Failure
-from tests.support.harness import FunctionHarness, client_error, failed, succeeded
+from local_aws.workmail import Behaviour, Failure
+from local_aws.workmail import Entity as LocalEntity
+from tests.support.harness import EXPORT, FunctionHarness, Stack, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider.rules.entities import Entity as Found
-from workmail_provider.rules.entities import EntityState
+from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.exports import (
     ExportDestination,
     ExportJob,
@@ -26,15 +26,8 @@ from workmail_provider.rules.exports import (
 from workmail_provider.rules.kinds import EntityType
 from workmail_provider.rules.manifest import ManifestLine
 
-BUCKET = "mail-archive"
+BUCKET = EXPORT["BucketName"]
 OTHER_BUCKET = "other-archive"
-EXPORT = {
-    "RoleArn": "arn:aws:iam::000000000000:role/export",
-    "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555",
-    "BucketName": BUCKET,
-    "Prefix": "workmail",
-    "MaximumAge": "86400",
-}
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 
@@ -64,7 +57,7 @@ class ExportHarness(FunctionHarness):
             self.enable(user.name, f"user-{number}@example.com")
             self.export_elsewhere(BUCKET, user)
 
-    def export_elsewhere(self, bucket: str = BUCKET, entity: Entity | None = None) -> str:
+    def export_elsewhere(self, bucket: str = BUCKET, entity: LocalEntity | None = None) -> str:
         """The id of an export job of a mailbox, alice's by default, that no Delete started."""
         entity_id = (entity or self.alice).entity_id
         parameters = {
@@ -202,6 +195,22 @@ def test_the_path_has_organization_entity_and_the_time_of_the_operation(
     assert path.startswith(f"workmail/{ORGANIZATION_ID}/{harness.alice.entity_id}/{time}/")
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_what_a_failed_operation_enabled_is_disabled_without_an_export(
+    harness: ExportHarness, status: str, is_nested: bool
+) -> None:
+    """It has no mail, and its export would stand in for a later one."""
+    harness.enable("bob", "bob@example.com", ago=30)
+    if is_nested:
+        harness.stack.status = "DELETE_IN_PROGRESS"
+        harness.stack.root = Stack(status, harness.now - 3600, harness.now - 60)
+    else:
+        harness.stack.status = status
+    succeeded(harness.delete(harness.registration_id(harness.bob)))
+    assert (harness.exports.jobs, harness.bob.state) == ([], "DISABLED")
+
+
 @pytest.mark.parametrize("reason", ["disabled", "another id", "handed over", "rolled back"])
 def test_what_is_not_deregistered_is_not_exported(harness: ExportHarness, reason: str) -> None:
     own = harness.own
@@ -328,9 +337,6 @@ class TestChoosingAJob:
     """The rules, also for a WorkMail that does not remember the token."""
 
     NOW = datetime(2026, 11, 22, tzinfo=UTC)
-    ALICE = Found(
-        "m-1", "alice", EntityType.USER, "alice", EntityState.ENABLED, None, NOW - timedelta(days=9)
-    )
     DESTINATION = ExportDestination("role", "key", BUCKET, "workmail", timedelta(hours=24))
     JOB = ExportJob(
         job_id="job",
@@ -338,11 +344,20 @@ class TestChoosingAJob:
         state=ExportState.COMPLETED,
         description="elsewhere",
         bucket=BUCKET,
-        path="workmail/m-1/alice/1/export.zip",
+        path=f"workmail/{ORGANIZATION_ID}/alice/1/export.zip",
         progress=100,
         started_at=NOW - timedelta(hours=2),
         ended_at=NOW - timedelta(hours=1),
         error="",
+    )
+    ALICE = Entity(
+        organization_id=ORGANIZATION_ID,
+        entity_id="alice",
+        entity_type=EntityType.USER,
+        name="alice",
+        state=EntityState.ENABLED,
+        email="alice@example.com",
+        enabled_date=NOW - timedelta(days=30),
     )
     RUNNING = replace(JOB, state=ExportState.RUNNING, ended_at=None)
     FAILED = replace(JOB, state=ExportState.FAILED)
@@ -382,6 +397,23 @@ class TestChoosingAJob:
     ) -> None:
         expected = None if used is None else jobs[used]
         assert young_enough(jobs, self.ALICE, self.DESTINATION, self.NOW) is expected
+
+    @pytest.mark.parametrize(
+        ("enabled_hours_ago", "counts"), [(2.1, True), (2, True), (1.9, False), (None, False)]
+    )
+    def test_an_export_counts_only_if_it_began_after_the_mailbox_was_last_enabled(
+        self, enabled_hours_ago: float | None, counts: bool
+    ) -> None:
+        """An unknown date counts as no. The request's own job is joined all the same."""
+        enabled = None
+        if enabled_hours_ago:
+            enabled = self.NOW - timedelta(hours=enabled_hours_ago)
+        alice = replace(self.ALICE, enabled_date=enabled)
+        used = young_enough([self.JOB], alice, self.DESTINATION, self.NOW)
+        assert used is (self.JOB if counts else None)
+        joined = to_join([self.RUNNING], alice, self.DESTINATION, "mine")
+        assert joined is (self.RUNNING if counts else None)
+        assert to_join([self.RUNNING], alice, self.DESTINATION, "elsewhere") is self.RUNNING
 
     @pytest.mark.parametrize(
         ("jobs", "last"),
@@ -429,6 +461,18 @@ class TestOnceInTwentyFourHours:
         harness.now += 11 * HOUR
         succeeded(harness.delete(MailboxExport={**EXPORT, "MaximumAge": f"{2 * HOUR:.0f}"}))
         assert harness.job_states == ["COMPLETED"]
+
+    def test_an_export_of_before_the_mailbox_was_enabled_again_does_not_stand_in(
+        self, harness: ExportHarness
+    ) -> None:
+        harness.export_elsewhere()
+        harness.now += HOUR
+        alice = {"OrganizationId": ORGANIZATION_ID, "EntityId": harness.alice.entity_id}
+        harness.workmail.perform("DeregisterFromWorkMail", alice)
+        harness.enable("alice", "alice@example.com", ago=0)
+        harness.now += HOUR
+        assert "once in 24 hours" in failed(harness.delete())
+        assert harness.alice.state == "ENABLED"
 
     def test_a_cancelled_job_does_not_stand_in(self, harness: ExportHarness) -> None:
         harness.exports.duration = HOUR

@@ -86,10 +86,32 @@ class TestMembers:
         succeeded(harness.members("dora"))
         assert harness.team.members == [dora]
 
-    def test_undeclared_members_of_every_page_are_removed(self, harness: MembershipHarness) -> None:
+    def test_only_an_update_of_the_same_list_removes_members(
+        self, harness: MembershipHarness
+    ) -> None:
+        """A Create, or an Update that moves to another group, could not be rolled back."""
+        sales = harness.organization.add_group("sales")
+        harness.enable("sales", "sales@example.com")
+        own = succeeded(harness.members(GroupId=sales.entity_id))
+        harness.team.members += [harness.alice.entity_id]
+        for before in (None, own):
+            response = harness.members("bob", own=before)
+            assert failed(response).startswith(
+                f"group team (id {harness.team.entity_id}) has 1 members that are not declared "
+                f"({harness.alice.entity_id}): declare them, and remove them in a second deployment"
+            )
+            assert response["PhysicalResourceId"] == (before or NEVER_CREATED)
+            assert harness.team.members == [harness.alice.entity_id]
+        harness.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        succeeded(harness.members("bob", own=own))
+        assert harness.team.members == [harness.bob.entity_id]
+
+    def test_undeclared_members_of_every_page_are_removed(
+        self, harness: MembershipHarness, own: str
+    ) -> None:
         for number in range(101):
             harness.team.members.append(harness.organization.add_user(f"user{number}").entity_id)
-        succeeded(harness.members())
+        succeeded(harness.members(own=own))
         assert harness.team.members == []
 
     def test_the_stack_is_read_only_before_a_removal(
@@ -183,6 +205,14 @@ class TestDelegates:
         without = MembershipHarness()
         reason = failed(without.delegates(BookingOptions=ASKS_A_DELEGATE))
         assert "must accept requests automatically or have a delegate: declare either" in reason
+
+    def test_a_create_refuses_undeclared_delegates_and_changes_no_booking_option(
+        self, harness: MembershipHarness
+    ) -> None:
+        harness.room.delegates += [harness.alice.entity_id, harness.bob.entity_id]
+        reason = failed(harness.delegates(BookingOptions=ASKS_A_DELEGATE))
+        assert "has 2 delegates that are not declared (" in reason
+        assert harness.changes == []
 
     def test_undeclared_delegates_are_not_managed(self, harness: MembershipHarness) -> None:
         succeeded(harness.delegates("alice"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from workmail_provider.budgets import (
     THROTTLING_EASED,
     Budget,
 )
-from workmail_provider.errors import NotReady, RequestFailed
+from workmail_provider.errors import BudgetSpent, NotReady, RequestFailed
 from workmail_provider.retry import Backoff, Clock, Retry, ThrottleDelay
 
 
@@ -27,10 +28,13 @@ class Process:
         self.clock = Clock(lambda: self.now, self._sleep, lambda: 1.0)
 
     def call(self, step: Callable[[], str], seconds: float = 500.0) -> str:
-        return Retry(self.now + seconds, self.clock, self.delay).call(step)
+        return self.retry(seconds).call(step)
+
+    def retry(self, seconds: float = 600.0) -> Retry:
+        return Retry(self.now + seconds, self.clock, self.delay)
 
     def serve(self, *not_ready: Budget, seconds: float = 600.0) -> list[float]:
-        """The sleeps of a request whose first attempts are not ready for these budgets."""
+        """The sleeps of a request whose one call is not ready at first, for these budgets."""
         left, before = list(not_ready), len(self.slept)
 
         def step() -> str:
@@ -38,7 +42,8 @@ class Process:
                 raise NotReady(left.pop(0), "not yet")
             return "ready"
 
-        assert self.call(step, seconds) == "ready"
+        retry = self.retry(seconds)
+        assert retry.call(lambda: retry.through_throttling(step)) == "ready"
         return self.slept[before:]
 
     def until(self, *waits: tuple[float, Budget]) -> Callable[[], str]:
@@ -146,6 +151,44 @@ def test_the_delay_ends_with_the_functions_time(process: Process) -> None:
     with pytest.raises(RequestFailed, match="ran out of time"):
         process.serve(seconds=2)
     assert process.now - began == pytest.approx(2)
+
+
+def test_only_the_throttled_call_of_a_step_is_repeated(process: Process) -> None:
+    retry, made, throttled = process.retry(), list[str](), ["b", "b", "c"]
+
+    def request(name: str) -> None:
+        made.append(name)
+        if name in throttled:
+            throttled.remove(name)
+            raise NotReady(THROTTLING_EASED, "throttled")
+
+    def step() -> str:
+        for name in "abc":
+            retry.through_throttling(partial(request, name))
+        return "ready"
+
+    assert retry.call(step) == "ready"
+    assert made == ["a", "b", "b", "b", "c", "c"]
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(600, 480), (30, 30)])
+def test_the_wait_for_throttling_ends_with_its_budget_or_the_functions_time(
+    process: Process, seconds: float, waited: int
+) -> None:
+    step = process.until((9999, THROTTLING_EASED))
+    message = rf"alice is not there \(waited {waited} s for the throttling to ease"
+    with pytest.raises(BudgetSpent, match=message) as raised:
+        process.retry(seconds).through_throttling(step)
+    assert raised.value.budget is THROTTLING_EASED
+    assert process.now == pytest.approx(waited)
+    assert process.slept[:4] == [0.5, 1, 2, 4]
+    assert max(process.slept) <= THROTTLING_EASED.longest_backoff
+
+
+def test_a_call_that_is_not_throttled_is_not_repeated(process: Process) -> None:
+    with pytest.raises(NotReady):
+        process.retry().through_throttling(process.until((60, ENTITY_VISIBLE)))
+    assert process.slept == []
 
 
 def test_a_backoff_doubles_up_to_a_minute_and_ends_at_its_moment(process: Process) -> None:
