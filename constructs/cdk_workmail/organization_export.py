@@ -194,7 +194,6 @@ class OrganizationExport(Construct):
             description="Runs the export of an Amazon WorkMail organization",
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
-        self.function.grant_invoke(role)
         machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -210,6 +209,9 @@ class OrganizationExport(Construct):
             "RunPolicy",
             roles=[role],
             statements=[
+                iam.PolicyStatement(
+                    actions=["lambda:InvokeFunction"], resources=[self.function.function_arn]
+                ),
                 # The mailboxes of a pass, not the exports.
                 iam.PolicyStatement(
                     actions=["s3:GetObject"],
@@ -250,7 +252,8 @@ class OrganizationExport(Construct):
 
 def _using_the_bucket(export: MailboxExport, access: ExportAccess) -> list[iam.PolicyStatement]:
     bucket = export.bucket
-    written = ("_manifest/*", "_runs/*", "report.html", "manifest.*", "dossier.json")
+    reports = ("report.html", "manifest.json", "manifest.csv", "dossier.json")
+    written = ("_manifest/*", "_runs/*", *reports)
     return [
         listing(export, access),
         iam.PolicyStatement(

@@ -133,7 +133,8 @@ def test_the_function_writes_manifests_and_reports_but_no_export() -> None:
         f"{folder}/_manifest/*",
         f"{folder}/_runs/*",
         f"{folder}/report.html",
-        f"{folder}/manifest.*",
+        f"{folder}/manifest.json",
+        f"{folder}/manifest.csv",
         f"{folder}/dossier.json",
     ]
     assert not actions(statements) & {"s3:DeleteObject", "s3:PutBucketPolicy"}
@@ -147,6 +148,7 @@ def test_the_state_machine_reads_its_plans_and_no_export() -> None:
     (reading,) = (each for each in statements if each["Action"] == "s3:GetObject")
     assert text(reading["Resource"]).endswith(f"/workmail/{ORGANIZATION}/_runs/*")
     assert actions(statements) == {
+        "lambda:InvokeFunction",
         "s3:GetObject",
         "kms:Decrypt",
         "states:StartExecution",

@@ -52,9 +52,16 @@ PASSWORDS = (
     ),
 )
 UNAVOIDABLE = (
-    Acknowledgment(
-        id=(f"AwsSolutions-IAM5[Resource::<ExportBucketFD42BCED.Arn>/workmail/{ORGANIZATION}/*]"),
-        reason="WorkMail names the objects of an export after entity and time",
+    *(
+        Acknowledgment(
+            id=f"AwsSolutions-IAM5[Resource::<ExportBucketFD42BCED.Arn>/workmail/{each}]",
+            reason="objects are named after entity, time and run",
+        )
+        for each in (
+            f"{ORGANIZATION}/*",
+            f"{ORGANIZATION}/_manifest/*",
+            f"{ORGANIZATION}/_runs/*",
+        )
     ),
     Acknowledgment(
         id="AwsSolutions-S1",
@@ -62,9 +69,15 @@ UNAVOIDABLE = (
     ),
 )
 
+EXECUTIONS = (
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+    ":execution:<DepartureStateMachine3853261F.Name>:*]"
+)
 OF_STATE_MACHINES = tuple(
-    Acknowledgment(id=id, reason="the manifest has each result, and Step Functions the history")
-    for id in ("AwsSolutions-SF1", "AwsSolutions-SF2")
+    Acknowledgment(
+        id=id, reason="its executions; the manifest has each result, Step Functions the history"
+    )
+    for id in ("AwsSolutions-SF1", "AwsSolutions-SF2", EXECUTIONS)
 )
 
 
