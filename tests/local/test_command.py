@@ -13,17 +13,10 @@ from typing import Any
 
 import pytest
 from aws_cdk import CfnParameter, Fn, NestedStack, RemovalPolicy, Stack
-from constructs import Construct
 
-from cdk_workmail import (
-    MailboxExport,
-    WorkMailGroup,
-    WorkMailRegistration,
-    WorkMailResource,
-    WorkMailUser,
-)
+from cdk_workmail import MailboxExport, WorkMailRegistration, WorkMailRoster
 from cdk_workmail_cli.declaration import of_file
-from cdk_workmail_file import OrganizationFile, read
+from cdk_workmail_file import read
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Organization
 from tests.local.pipeline import ROOT, Pipeline
@@ -31,11 +24,6 @@ from tests.local.pipeline import ROOT, Pipeline
 Command = Callable[..., tuple[int, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-_CONSTRUCTS: dict[str, Callable[..., Any]] = {
-    "users": WorkMailUser,
-    "groups": WorkMailGroup,
-    "resources": WorkMailResource,
-}
 _OPERATIONS = {
     "create": "Create{kind}",
     "delete": "Delete{kind}",
@@ -49,7 +37,6 @@ _OPERATIONS = {
     "add delegate": "AssociateDelegateToResource",
     "remove delegate": "DisassociateDelegateFromResource",
 }
-_OF_THE_REGISTRATION = ("email", "aliases", "remove_other_aliases")
 
 
 @pytest.fixture
@@ -80,36 +67,11 @@ def command(run: Run) -> Command:
     return run_it
 
 
-def declare(scope: Construct, file: OrganizationFile, **common: Any) -> None:
-    """Declares what a file declares."""
-    where = {"organization_id": file.organization_id, **common}
-    for entry in file.entries:
-        options = dict(entry.options)
-        policy = options.pop("removal_policy", None)
-        if entry.section == "mailboxes":
-            policy = RemovalPolicy[entry.mailbox_removal_policy]
-            WorkMailRegistration(scope, entry.key, removal_policy=policy, **where, **options)
-            continue
-        options.pop("mailbox_removal_policy", None)
-        registration = {name: options.pop(name) for name in _OF_THE_REGISTRATION if name in options}
-        entity = _CONSTRUCTS[entry.section](
-            scope,
-            entry.key,
-            removal_policy=policy and RemovalPolicy[policy],
-            **where,
-            **options,
-        )
-        if registration:
-            entity.enable(
-                removal_policy=RemovalPolicy[entry.mailbox_removal_policy], **registration
-            )
-
-
-def declaring(file: Path) -> Callable[[Stack], None]:
+def declaring(file: Path, **options: Any) -> Callable[[Stack], None]:
     def define(stack: Stack) -> None:
         # As the CDK's command line has it.
         stack.node.set_context("aws:cdk:enable-path-metadata", True)
-        declare(stack, read(file))
+        WorkMailRoster(stack, "Roster", source=file, **options)
 
     return define
 
@@ -243,12 +205,14 @@ def team(organization: Organization) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("stacks", [1, 3])
 def test_a_deployment_does_what_the_plan_says(
     local_aws: LocalAws,
     pipeline: Pipeline,
     organization: Organization,
     command: Command,
     tmp_path: Path,
+    stacks: int,
 ) -> None:
     enabled(local_aws, organization, "alice", "info")
     enabled(local_aws, organization, "board-room")
@@ -257,7 +221,7 @@ def test_a_deployment_does_what_the_plan_says(
     local_aws.workmail.calls.clear()
     code, report = command("plan", str(file))
     assert (code, mutating_calls(local_aws)) == (2, Counter())
-    pipeline.deploy(declaring(file))
+    pipeline.deploy(declaring(file, stacks=stacks))
     # CreateUser takes no job title, so that the new user is updated too.
     assert mutating_calls(local_aws) == planned_calls(report) + Counter(UpdateUser=1)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
@@ -282,7 +246,7 @@ def test_a_deployment_does_what_the_plan_says(
         ("change address", "user alice"),
         ("remove alias", "user alice"),
     } < {(found["action"], found["entity"]) for found in report["findings"]}
-    pipeline.deploy(declaring(file))
+    pipeline.deploy(declaring(file, stacks=stacks))
     assert mutating_calls(local_aws) == planned_calls(report)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
 
@@ -300,13 +264,13 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
     bob = {**declared, "mailboxes": {"bob": declared["mailboxes"].pop("bob")}}
     for section in ("users", "groups", "resources"):
         del bob[section]
-    of_root = read(written(tmp_path / "root.json", declared))
-    of_nested = read(written(tmp_path / "nested.json", bob))
+    of_root = written(tmp_path / "root.json", declared)
+    of_nested = written(tmp_path / "nested.json", bob)
 
     def define(stack: Stack) -> None:
-        declare(stack, of_root)
+        WorkMailRoster(stack, "Roster", source=of_root, stacks=2)
         nested = NestedStack(stack, "Nested")
-        declare(nested, of_nested)
+        WorkMailRoster(nested, "Roster", source=of_nested)
         email = CfnParameter(stack, "Email", default="team@example.com").value_as_string
         aliases = CfnParameter(stack, "Aliases", default="crew@example.com|x").value_as_string
         WorkMailRegistration(

@@ -754,7 +754,7 @@ class Deployments(RuleBasedStateMachine):
             RoleArn=declared["RoleArn"],
             KmsKeyArn=declared["KmsKeyArn"],
             S3BucketName=bucket,
-            S3Prefix="by-hand",
+            S3Prefix=f"workmail/{ORGANIZATION_ID}/by-hand",
         )
 
     # Templates.

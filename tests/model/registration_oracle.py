@@ -397,10 +397,11 @@ class RegistrationOracle:
             self.seen[self._exports.check_data(run, entity)] += 1
             self.seen["exported"] += 1
         if run.found[entity.entity_id].state == "ENABLED":
-            why = self.reason_to_retain(event, entity)
-            self.seen[f"retained, {why}" if why else "deregistered"] += 1
-            if not why and not self._may_retain(run, entity):
-                assert entity.state != "ENABLED", f"{event} retained {entity.name}"
+            is_retained = entity.state == "ENABLED"
+            why = is_retained and self.reason_to_retain(event, entity)
+            self.seen[f"retained, {why}" if is_retained else "deregistered"] += 1
+            may_retain = why or self._may_retain(run, entity)
+            assert may_retain or not is_retained, f"{event} retained {entity.name}"
 
     def _may_retain(self, run: Run, entity: Entity) -> bool:
         """Where one enabled too many is the safe end of what the function cannot know."""

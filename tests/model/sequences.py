@@ -22,7 +22,7 @@ from tests.model.deployments import (
     addresses,
     registration,
 )
-from tests.model.entity_deployments import EntityDeployments
+from tests.model.entity_deployments import MEMBERS, EntityDeployments
 from tests.model.function import CallFault, RunFaults
 from tests.model.templates import Declared, DeclaredEntity, DeclaredMembers, Export
 
@@ -33,6 +33,7 @@ _REFUSED = RunFaults((CallFault(Failure("AccessDeniedException"), times=None),))
 _UNREADABLE = RunFaults(stack_error="ValidationError")
 _NO_CHANGE = ManualChange("", "", 0)
 _DORA = DeclaredEntity("dora", display_name="Member")
+_SALES = DeclaredEntity("sales", kind="GROUP")
 
 
 class NotMet(Exception):
@@ -82,8 +83,8 @@ class Scripted(EntityDeployments):
         """Begins to delete a stack."""
         self.operate(self.current[name], "delete", StackTemplate({}), Plan())
 
-    def enable(self, name: str, *, address: int = 0) -> None:
-        self.change_by_hand(ManualChange(name, "enable", address))
+    def enable(self, name: str) -> None:
+        self.change_by_hand(ManualChange(name, "enable", 0))
         self.pass_time(MINUTE)
 
     def next_with(self, faults: RunFaults, interruption: Interruption | None = None) -> None:
@@ -122,6 +123,11 @@ def sequence(*meets: str, **unknown: Any) -> Callable[[Callable[[Scripted], None
         return SEQUENCES[-1]
 
     return add
+
+
+@sequence("retained, handed over")
+def a_construct_is_renamed(play: Scripted) -> None:
+    play.deployed("Mail", B=registration("alice"))
 
 
 # Operations without rollback, and rollbacks that fail.
@@ -182,6 +188,11 @@ def a_delete_of_a_forgotten_stack_comes_late(play: Scripted) -> None:
 @sequence("undone")
 def an_update_fails_after_it_has_enabled_another_entity(play: Scripted) -> None:
     play.deployed("Mail", A=registration("bob", aliases=("alice@example.com",)))
+
+
+@sequence("Create failed", "deregistered")
+def a_create_fails_after_it_has_enabled_an_entity(play: Scripted) -> None:
+    play.deployed("Other", A=registration("bob", aliases=("alice@example.com",)))
 
 
 @sequence("Update failed")
@@ -266,6 +277,24 @@ def an_old_export_exists(play: Scripted) -> None:
     play.delete("Mail")
 
 
+@sequence("Delete failed")
+def an_export_elsewhere_exists(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.change_by_hand(ManualChange("alice", "export elsewhere", 0))
+    play.pass_time(30 * MINUTE)
+    play.delete("Mail")
+
+
+@sequence("Delete failed")
+def an_export_from_before_the_last_use_exists(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", export=EXPORTED))
+    play.change_by_hand(ManualChange("alice", "export", 0))
+    play.pass_time(30 * MINUTE)
+    play.change_by_hand(ManualChange("alice", "disable", 0))
+    play.enable("alice")
+    play.delete("Mail")
+
+
 @sequence("retained, handed over")
 def a_construct_with_an_export_is_renamed(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice", export=EXPORTED))
@@ -325,10 +354,23 @@ def another_stack_declares_a_user(play: Scripted) -> None:
 
 @sequence("AssociateMemberToGroup", "DisassociateMemberFromGroup", "as declared, members")
 def a_member_is_removed(play: Scripted) -> None:
-    group = DeclaredEntity("sales", kind="GROUP")
     for members in (("alice", "bob"), ("alice",)):
         listed = DeclaredMembers("sales", of="Y", members=members)
-        play.deployed("Other", Y=group, YMembers=listed)
+        play.deployed("Other", Y=_SALES, YMembers=listed)
+
+
+@sequence("Create of members failed")
+def a_member_is_found_that_is_not_declared(play: Scripted) -> None:
+    play.change_by_hand(ManualChange("sales", "create", 0))
+    play.change_by_hand(ManualChange("sales", "members", MEMBERS.index("alice")))
+    listed = DeclaredMembers("sales", of="Y", members=("bob",))
+    play.deployed("Other", Y=_SALES, YMembers=listed)
+
+
+@sequence("CreateAlias")
+def an_alias_from_outside_is_kept(play: Scripted) -> None:
+    play.change_by_hand(ManualChange("alice", "alias", 0))
+    play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
 
 
 @sequence("Create failed")

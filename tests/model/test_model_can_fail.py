@@ -48,8 +48,8 @@ from workmail_provider.workmail.entities import EntityDirectory
 from workmail_provider.workmail.exports import ExportJobs
 from workmail_provider.workmail.organization import Organization
 
-# Some are found in the first dozens, some in the first thousand.
-_EXAMPLES = 5000
+# Random steps find each of theirs in the first dozens or hundreds.
+_EXAMPLES = 2000
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -85,12 +85,12 @@ def found_by(
 # Registrations.
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_construct_is_renamed, MailboxLost)
 def no_hand_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "other_declaration", lambda *_: None)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_root_rolls_back_a_new_nested_stack, MailboxLost)
 def no_rollback(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_rolled_back", lambda *_: False)
 
@@ -168,12 +168,12 @@ def every_update_enables(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "update", old_properties={})
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_failed_creation_is_deleted, MailboxLost)
 def any_enabled_date_is_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "was_enabled_by", lambda *_: False)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)
 def any_enabled_date_is_earlier(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "was_enabled_by", lambda *_: True)
 
@@ -216,7 +216,7 @@ def an_undo_disables_the_own_entity(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "update", physical_resource_id=None)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)
 def a_failed_create_has_no_id(patch: pytest.MonkeyPatch) -> None:
     _change_invocation(patch, RegistrationResource, "create", set_physical_id=lambda _: None)
 
@@ -256,7 +256,7 @@ def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@found_by(Deployments, MailLost)
+@found_by(sequences.an_export_elsewhere_exists, MailLost)
 def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
     _change_jobs(patch, bucket=ARCHIVE)
 
@@ -280,7 +280,7 @@ def what_a_failed_operation_enabled_is_exported(patch: pytest.MonkeyPatch) -> No
     )
 
 
-@found_by(Deployments, MailLost)
+@found_by(sequences.an_export_from_before_the_last_use_exists, MailLost)
 def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
     _change_jobs(patch, started_at=datetime(9000, 1, 1, tzinfo=UTC))
 
@@ -412,14 +412,15 @@ def members_are_removed_with_their_declaration(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(MembershipResource, "delete", MembershipResource.update)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_member_is_found_that_is_not_declared)
 def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
-    _change_request(patch, MembershipResource, "create", request_type="Update")
+    own = f"{ORGANIZATION_ID}/group/{_id(5)}/members"
+    _change_request(patch, MembershipResource, "create", physical_resource_id=own)
 
 
 @found_by(sequences.an_alias_is_found_that_is_not_declared)
 def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
-    own = f"{ORGANIZATION_ID}/00000002-1234-1234-1234-123456789012"
+    own = f"{ORGANIZATION_ID}/{_id(2)}"
     patch.setattr(RegistrationResource, "create", RegistrationResource.update)
     _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
@@ -454,7 +455,7 @@ def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_remove", lambda *_, **__: [])
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_from_outside_is_kept)
 def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         registration,
@@ -481,6 +482,11 @@ def test_a_broken_rule_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant)
 
 
 # What several mutants do.
+
+
+def _id(number: int) -> str:
+    """Of the entity that the machine has made so."""
+    return f"{number:08d}-1234-1234-1234-123456789012"
 
 
 def _change_invocation(
