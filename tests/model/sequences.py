@@ -325,6 +325,12 @@ def the_construct_of_a_user_is_renamed(play: Scripted) -> None:
     play.deployed("Other", V=_DORA)
 
 
+@sequence("a name was changed")
+def a_user_has_another_name(play: Scripted) -> None:
+    play.deployed("Other", U=_DORA)
+    play.deployed("Other", U=replace(_DORA, name="erin"))
+
+
 @sequence("password reset")
 def a_password_is_reset(play: Scripted) -> None:
     play.deployed("Other", U=_DORA)

@@ -373,7 +373,7 @@ def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(entity, "EntityDirectory", ByAddress)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_user_has_another_name)
 def a_new_name_replaces(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityResource, "update", EntityResource.create)
 
