@@ -65,12 +65,12 @@ class ExportOracle:
     def explain_failure(self, run: Run, entity: Entity) -> bool:
         """Whether a job, one of WorkMail's limits or the hour prevented a Delete."""
         event = run.event
+        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
+            return True
         if not self.is_required(event, entity):
             return False
         # WorkMail does not export what is disabled and still shown as enabled.
         if not found(entity, run.began_at).is_settled:
-            return True
-        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
             return True
         since = event.sent_at - _DAY
         return any(

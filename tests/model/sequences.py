@@ -379,6 +379,15 @@ def an_alias_from_outside_is_kept(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
 
 
+@sequence("delivered again")
+def an_update_that_removes_an_alias_comes_late(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
+    play.declare("Mail", A=registration("alice", aliases=()))
+    play.lose(0)
+    play.finish()
+    play.deliver_again(len(play.repeatable) - 2)
+
+
 @sequence("Create failed")
 def an_alias_is_found_that_is_not_declared(play: Scripted) -> None:
     play.enable("bob")

@@ -425,7 +425,7 @@ def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_update_that_removes_an_alias_comes_late)
 def late_updates_remove(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False)
 
