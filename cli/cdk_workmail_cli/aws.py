@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -63,7 +63,10 @@ class CallRefused(CommandFailed):
 
 
 class Service:
-    """The read operations of one AWS service. `repeated` counts the calls that are sent again."""
+    """The operations of one AWS service that the command may call, by default only to read.
+
+    `repeated` counts the calls that are sent again.
+    """
 
     def __init__(
         self,
@@ -71,8 +74,11 @@ class Service:
         session: boto3.Session,
         region: str | None = None,
         repeated: Callable[[int], None] = lambda count: None,
+        *,
+        operations: Collection[str] = (),
     ) -> None:
         self._name = name
+        self._operations = operations or READ_OPERATIONS[name]
         self._repeated = repeated
         self._is_reached = False
         try:
@@ -88,8 +94,8 @@ class Service:
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Raises CallRefused, or CommandFailed if AWS cannot be reached."""
-        if operation not in READ_OPERATIONS[self._name]:
-            raise AssertionError(f"{operation} is not one of the command's read operations")
+        if operation not in self._operations:
+            raise AssertionError(f"{operation} is not one of the command's operations")
         method: Callable[..., dict[str, Any]] = getattr(self._client, xform_name(operation))
         try:
             response = method(**parameters)

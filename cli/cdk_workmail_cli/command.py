@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError
 
+from cdk_workmail_cli import export
 from cdk_workmail_cli.aws import Service
 from cdk_workmail_cli.comparison import Comparison, Finding
 from cdk_workmail_cli.declaration import Declaration, of_file
@@ -246,6 +247,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--stack", required=True, metavar="NAME", help="the deployed stack")
     command.set_defaults(run=_drift)
+
+    export.add_commands(commands, of_aws)
 
     command = commands.add_parser("policy", help="print the IAM policy that the command needs")
     command.add_argument("--organization-id", action="append", default=[], metavar="ID")

@@ -33,6 +33,7 @@ from tests.model.function import CallFault, Delivery, Function, Run, RunFaults, 
 from tests.model.registration_oracle import RegistrationOracle
 from tests.model.templates import SERVICE_TIMEOUT, Declared, Export
 from tests.support.lambda_fakes import ORGANIZATION_ID
+from tests.support.s3 import S3
 
 T = TypeVar("T")
 
@@ -220,7 +221,10 @@ class Deployments(RuleBasedStateMachine):
         edits: list[Edit],
     ) -> None:
         self.time = Time()
-        self.workmail = WorkMail(behaviour=behaviour, clock=self.time.read)
+        self.s3 = S3()
+        self.workmail = WorkMail(
+            behaviour=behaviour, clock=self.time.read, destination=self.s3.write_exports
+        )
         self.organization = self.workmail.add_organization(
             "acme", organization_id=ORGANIZATION_ID, domain="example.com"
         )
@@ -261,6 +265,7 @@ class Deployments(RuleBasedStateMachine):
         self.function = Function(
             self.time,
             self.workmail,
+            self.s3,
             self.account,
             hides_enabled_date=hides_enabled_date,
             before_call=self.oracle.before_call,
@@ -749,7 +754,7 @@ class Deployments(RuleBasedStateMachine):
             RoleArn=declared["RoleArn"],
             KmsKeyArn=declared["KmsKeyArn"],
             S3BucketName=bucket,
-            S3Prefix="by-hand",
+            S3Prefix=f"workmail/{ORGANIZATION_ID}/by-hand",
         )
 
     # Templates.

@@ -65,12 +65,12 @@ class ExportOracle:
     def explain_failure(self, run: Run, entity: Entity) -> bool:
         """Whether a job, one of WorkMail's limits or the hour prevented a Delete."""
         event = run.event
+        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
+            return True
         if not self.is_required(event, entity):
             return False
         # WorkMail does not export what is disabled and still shown as enabled.
         if not found(entity, run.began_at).is_settled:
-            return True
-        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
             return True
         since = event.sent_at - _DAY
         return any(
@@ -111,9 +111,9 @@ class ExportOracle:
     def _has_all_mail(self, job: ExportJob, run: Run) -> bool:
         """Whether the mailbox was not enabled again after the job began, or not visibly so."""
         before = run.found[job.entity_id]
-        is_visible = before.is_settled and not self._hides_enabled_date
-        enabled_at = before.enabled_at or 0.0
-        return enabled_at <= job.start_time or (self._is_own(job, run) and not is_visible)
+        is_dated = not (self._hides_enabled_date and self._is_own(job, run))
+        is_visible = before.is_settled and is_dated
+        return (before.enabled_at or 0.0) <= job.start_time or not is_visible
 
     def _is_own(self, job: ExportJob, run: Run) -> bool:
         return job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]

@@ -116,7 +116,8 @@ class MemberOracle:
             for one in (owner, *members)
         ) or any(one is owner or one.kind == "RESOURCE" for one in members):
             return False
-        undeclared = self._existing(owner) - {one.entity_id for one in members}
+        # The list of delegates does not say which of them are deleted.
+        undeclared = set(owner.associated) - {one.entity_id for one in members}
         if run.event.request_type == "Create" and declared.members is not None and undeclared:
             return False
         added = [one for one in members if one.entity_id not in owner.associated]

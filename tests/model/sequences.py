@@ -325,6 +325,12 @@ def the_construct_of_a_user_is_renamed(play: Scripted) -> None:
     play.deployed("Other", V=_DORA)
 
 
+@sequence("a name was changed")
+def a_user_has_another_name(play: Scripted) -> None:
+    play.deployed("Other", U=_DORA)
+    play.deployed("Other", U=replace(_DORA, name="erin"))
+
+
 @sequence("password reset")
 def a_password_is_reset(play: Scripted) -> None:
     play.deployed("Other", U=_DORA)
@@ -371,6 +377,15 @@ def a_member_is_found_that_is_not_declared(play: Scripted) -> None:
 def an_alias_from_outside_is_kept(play: Scripted) -> None:
     play.change_by_hand(ManualChange("alice", "alias", 0))
     play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
+
+
+@sequence("delivered again")
+def an_update_that_removes_an_alias_comes_late(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("alice", aliases=("alice.alias@example.com",)))
+    play.declare("Mail", A=registration("alice", aliases=()))
+    play.lose(0)
+    play.finish()
+    play.deliver_again(len(play.repeatable) - 2)
 
 
 @sequence("Create failed")

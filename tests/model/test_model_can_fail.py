@@ -373,7 +373,7 @@ def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(entity, "EntityDirectory", ByAddress)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_user_has_another_name)
 def a_new_name_replaces(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityResource, "update", EntityResource.create)
 
@@ -425,7 +425,7 @@ def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_update_that_removes_an_alias_comes_late)
 def late_updates_remove(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False)
 

@@ -24,7 +24,7 @@ ended CREATE_FAILED; ended UPDATE_FAILED; rolled back later; cancelled
 """
 _ENTITIES = """
 as declared, an entity; as declared, members; at rest as declared; deregistered; entity deleted;
-Create of an entity failed; a name was changed; entity retained, late; entity retained, rolled back;
+Create of an entity failed; entity retained, late; entity retained, rolled back;
 entity retained, declared elsewhere; AssociateMemberToGroup; CreateAlias; CreateUser; CreateGroup;
 CreateResource; DeleteUser; DeleteGroup; DeleteResource
 """
