@@ -48,6 +48,7 @@ def archived(local_aws: LocalAws, bucket: str) -> dict[str, list[str]]:
             io.BytesIO(s3.get_object(Bucket=bucket, Key=row["Key"])["Body"].read())
         ).namelist()
         for row in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        if "/_manifest/" not in row["Key"]
     }
 
 

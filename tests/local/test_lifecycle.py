@@ -295,8 +295,8 @@ def test_an_entity_and_a_domain_that_show_late_are_waited_for(
     pipeline: Pipeline, organization: Organization, local_aws: LocalAws
 ) -> None:
     now = local_aws.workmail.clock()
-    organization.entity("alice").visible_from = now + 3
-    organization.domain("example.com").verified_at = now + 4
+    organization.entity("alice").visible_from = now + 2
+    organization.domain("example.com").verified_at = now + 12
     pipeline.deploy(registered(organization, "alice"))
     assert states(organization)["alice"] == "ENABLED"
     assert {call.error_code for call in local_aws.workmail.calls if call.error_code} >= {
