@@ -27,9 +27,9 @@ class Demo:
     def __init__(self, local_aws: LocalAws, folder: Path, console: Console) -> None:
         self._local_aws = local_aws
         self._console = console
-        self._mailboxes = folder / "mailboxes.json"
+        self._file = folder / "organization.json"
         self._output = folder / "cdk.out"
-        self._declared = json.loads((ROOT / "mailboxes.json").read_text())
+        self._declared = json.loads((ROOT / "organization.json").read_text())
 
     def run(self) -> None:
         with self._step(
@@ -68,12 +68,12 @@ class Demo:
         self._show("in the end")
 
     def _deploy(self) -> None:
-        self._mailboxes.write_text(json.dumps(self._declared))
+        self._file.write_text(json.dumps(self._declared))
         self._cdk(
             "deploy",
             "--require-approval=never",
             "--method=direct",
-            f"--context=mailboxes={self._mailboxes}",
+            f"--context=organization={self._file}",
             f"--output={self._output}",
         )
 

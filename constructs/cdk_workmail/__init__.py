@@ -7,6 +7,7 @@ from cdk_workmail.group import WorkMailGroup
 from cdk_workmail.provider import WorkMailProvider
 from cdk_workmail.registration import WorkMailRegistration
 from cdk_workmail.resource import WorkMailResource, WorkMailResourceType
+from cdk_workmail.roster import WorkMailRoster
 from cdk_workmail.user import WorkMailUser
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "WorkMailRegistration",
     "WorkMailResource",
     "WorkMailResourceType",
+    "WorkMailRoster",
     "WorkMailUser",
 ]

@@ -14,6 +14,8 @@ class Permission:
 
     id: str
     actions: tuple[str, ...]
+    # Needed by removals of what was declared with it, and by nothing else.
+    is_for_removal: bool = False
 
 
 REGISTRATION = Permission(
@@ -44,7 +46,7 @@ USER = Permission(
     ),
 )
 USER_PASSWORD = Permission("UserPassword", ("workmail:ResetPassword",))
-USER_DELETION = Permission("UserDeletion", ("workmail:DeleteUser",))
+USER_DELETION = Permission("UserDeletion", ("workmail:DeleteUser",), is_for_removal=True)
 GROUP = Permission(
     "Group",
     (
@@ -64,7 +66,7 @@ GROUP_MEMBERS = Permission(
         "workmail:DisassociateMemberFromGroup",
     ),
 )
-GROUP_DELETION = Permission("GroupDeletion", ("workmail:DeleteGroup",))
+GROUP_DELETION = Permission("GroupDeletion", ("workmail:DeleteGroup",), is_for_removal=True)
 RESOURCE = Permission(
     "Resource",
     (
@@ -84,4 +86,6 @@ RESOURCE_DELEGATES = Permission(
         "workmail:DisassociateDelegateFromResource",
     ),
 )
-RESOURCE_DELETION = Permission("ResourceDeletion", ("workmail:DeleteResource",))
+RESOURCE_DELETION = Permission(
+    "ResourceDeletion", ("workmail:DeleteResource",), is_for_removal=True
+)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from aws_cdk import CfnResource
 from constructs import Construct
 
 from cdk_workmail._actions import Permission
-from cdk_workmail._permissions import StackPermissions
 from cdk_workmail._stack import StackDeclarations
 from cdk_workmail._validation import ORGANIZATION_ID, check_boolean, check_type
 from cdk_workmail.provider import WorkMailProvider
@@ -19,19 +19,40 @@ class Organization:
 
     def __init__(
         self,
+        construct: Construct,
         declarations: StackDeclarations,
-        permissions: StackPermissions,
+        provider: WorkMailProvider,
         organization_id: str,
         region: str | None,
         revision: str | None,
     ) -> None:
+        """Raises ValueError, which names the construct, if the stack cannot use the provider."""
+        self._construct = construct
+        self._provider = provider
         self.declarations = declarations
-        self.permissions = permissions
+        self.permissions = declarations.permissions(construct, provider)
         self.organization_id = organization_id
         self.region = region
         self.revision = revision
-        self._announcement = permissions.on_announcements(
+        self._announcement = self.permissions.on_announcements(
             organization_id, declarations.announce(organization_id)
+        )
+
+    @cached_property
+    def of_member_lists(self) -> Organization:
+        """The same in the stack of the member lists, which is above a roster's nested stacks.
+
+        There they wait for the entities of all nested stacks.
+        """
+        if self.declarations.above is None:
+            return self
+        return Organization(
+            self._construct,
+            self.declarations.above,
+            self._provider,
+            self.organization_id,
+            self.region,
+            self.revision,
         )
 
     def create_resource(
@@ -93,8 +114,9 @@ class Declaration(Construct):
         check_type(self, "revision", revision, str)
         self.provider = provider or declarations.provider
         self._organization = Organization(
+            self,
             declarations,
-            declarations.permissions(self, self.provider),
+            self.provider,
             organization_id,
             organization_region,
             revision,

@@ -13,7 +13,6 @@ from constructs import Construct
 
 from cdk_workmail._actions import Permission
 from cdk_workmail._declaration import Declaration, Organization
-from cdk_workmail._permissions import path_in_stage
 from cdk_workmail._validation import (
     ENTITY_ID,
     FieldPattern,
@@ -208,7 +207,7 @@ class MemberList:
         permission: Permission,
     ) -> None:
         self._owner = owner
-        self._organization = organization
+        self._organization_of_owner = organization
         self._kind = kind
         self._owner_id = owner_id
         self._owner_name = owner_name
@@ -249,7 +248,8 @@ class MemberList:
     def _create_resource(self, properties: Mapping[str, object]) -> CfnResource:
         word, list_name = self._kind.word, self._pattern.field.title()
         declarations = self._organization.declarations
-        digest = hashlib.sha256(path_in_stage(self._owner).encode()).hexdigest()[:8]
+        owner = self._organization_of_owner.declarations.path(self._owner)
+        digest = hashlib.sha256(owner.encode()).hexdigest()[:8]
         resource = self._organization.create_resource(
             declarations,
             f"{word}{list_name}{digest}",
@@ -259,7 +259,12 @@ class MemberList:
         )
         for known_as in (self._owner_id, self._owner_name):
             declarations.await_entity(known_as, resource)
+        declarations.member_lists.append(resource)
         return resource
+
+    @property
+    def _organization(self) -> Organization:
+        return self._organization_of_owner.of_member_lists
 
     def _has(self, entity_id: str) -> bool:
         return entity_id.casefold() in map(str.casefold, self._entity_ids or ())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
 from aws_cdk import (
     ArnFormat,
+    Aws,
     CfnResource,
     Names,
     Reference,
@@ -31,6 +32,7 @@ _EXPORT_ACTIONS = (
     "workmail:DescribeMailboxExportJob",
     "workmail:ListMailboxExportJobs",
 )
+_STACK_OPERATIONS = ("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents")
 _PASSWORD_TAG = "cdk-workmail-passwords"
 
 
@@ -49,6 +51,26 @@ class _ExportRole:
     role: iam.Role
     access: iam.PolicyDocument
     policy: iam.Policy
+
+
+class Permissions(Protocol):
+    """What a provider may do for one stack: each method names what a declaration depends on."""
+
+    service_properties: dict[str, object]
+
+    def on_organization(
+        self, permission: Permission, organization_id: str, region: str | None
+    ) -> CfnResource: ...
+
+    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource: ...
+
+    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource: ...
+
+    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource: ...
+
+    def on_export(
+        self, export: MailboxExport, organization_id: str, region: str | None
+    ) -> ExportPermissions: ...
 
 
 class _PasswordPolicy:
@@ -88,18 +110,20 @@ class StackPermissions(Construct):
 
     def __init__(self, scope: Construct, id: str, *, provider: WorkMailProvider) -> None:
         super().__init__(scope, id)
-        self._role = provider.role
+        self.role = provider.role
         self._function_arn = provider.service_token
         # Read once: each custom resource has these, and each would ask the CDK's kernel for them.
-        self.service_properties = {
+        self.service_properties: dict[str, object] = {
             "ServiceToken": self._function_arn,
             "ServiceTimeout": provider.service_timeout.to_seconds(),
         }
         self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
         self._by_announcement: dict[CfnResource, CfnResource] = {}
+        self._other_announcements: dict[str, CfnResource] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
+        self._nested: iam.Policy | None = None
         self._passwords: _PasswordPolicy | None = None
         self._generates = False
         self._stack_policy = self._policy("Stack", self._reading_the_stacks())
@@ -132,10 +156,34 @@ class StackPermissions(Construct):
         before all of its declarations, and deleted after them.
         """
         if announcement not in self._by_announcement:
-            policy = self._create_announcement_policy(organization_id)
-            policy.node.add_dependency(announcement)
-            self._by_announcement[announcement] = cast(CfnResource, policy.node.default_child)
+            policy = self.on_other_announcements(organization_id)
+            policy.add_resource_dependency(announcement)
+            self._by_announcement[announcement] = policy
         return self._by_announcement[announcement]
+
+    def on_other_announcements(self, organization_id: str) -> CfnResource:
+        """The policy with which the function finds the other stacks."""
+        if organization_id not in self._other_announcements:
+            policy = self._create_announcement_policy(organization_id)
+            self._other_announcements[organization_id] = cast(
+                CfnResource, policy.node.default_child
+            )
+        return self._other_announcements[organization_id]
+
+    def on_nested_stacks(self) -> CfnResource:
+        """The policy with which the function reads the operations of stacks nested in this one.
+
+        Their ids are not known before they need it. CloudFormation composes their names of this
+        stack's name, the logical id and a random part.
+        """
+        if self._nested is None:
+            nested = Stack.of(self).format_arn(
+                service="cloudformation", resource="stack", resource_name=f"{Aws.STACK_NAME}-*"
+            )
+            reading = iam.PolicyStatement(actions=[*_STACK_OPERATIONS], resources=[nested])
+            self._nested = self._policy("NestedStacks", [reading])
+            self._nested.node.add_dependency(self._stack_policy)
+        return cast(CfnResource, self._nested.node.default_child)
 
     def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
         """The policy that a user with this password has to depend on."""
@@ -204,7 +252,7 @@ class StackPermissions(Construct):
     def _create_organization_policy(
         self, permission: Permission, organization_id: str, region: str | None
     ) -> CfnResource:
-        arn = self._organization_arn(organization_id, region)
+        arn = _organization_arn(self, organization_id, region)
         statement = iam.PolicyStatement(actions=[*permission.actions], resources=[arn])
         id = f"{permission.id}{self._digest(arn)}"
         policy = cast("iam.Policy | None", self.node.try_find_child(id))
@@ -228,7 +276,7 @@ class StackPermissions(Construct):
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         stack = Stack.of(self)
-        organization = self._organization_arn(organization_id, region)
+        organization = _organization_arn(self, organization_id, region)
         bucket, key = export.bucket, export.encryption_key
         objects = bucket.arn_for_objects(f"{export.prefix}/{organization_id}/*")
         service = iam.ServicePrincipal(
@@ -315,14 +363,6 @@ class StackPermissions(Construct):
         policy.node.add_dependency(self._continuing)
         return _ExportRole(role, document, policy)
 
-    def _organization_arn(self, organization_id: str, region: str | None) -> str:
-        return Stack.of(self).format_arn(
-            service="workmail",
-            region=region,
-            resource="organization",
-            resource_name=organization_id,
-        )
-
     def _digest(self, *values: str) -> str:
         return resolved_digest(Stack.of(self), *values)
 
@@ -333,7 +373,7 @@ class StackPermissions(Construct):
         """
         stack = Stack.of(self)
         operations = iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"],
+            actions=[*_STACK_OPERATIONS],
             resources=[stack.stack_id],
         )
         root = _root_of(stack)
@@ -348,15 +388,88 @@ class StackPermissions(Construct):
         return [operations, resources]
 
     def _policy(self, id: str, statements: list[iam.PolicyStatement]) -> iam.Policy:
-        return iam.Policy(
-            self,
-            id,
-            # By default the CDK names it by its logical id, which other stacks have too; and of
-            # two policies with one name on one role, the second overwrites the first.
-            policy_name=f"{Names.unique_resource_name(self, max_length=100)}{id}",
-            roles=[self._role],
-            statements=statements,
-        )
+        return _attached_policy(self, id, self.role, statements)
+
+
+class NestedStackPermissions(Construct):
+    """The permissions of a roster's nested stack, which are those of the stack above it.
+
+    Policies in each nested stack would soon be more than a role can have. So the nested stack
+    depends on the policies of the stack above, which are created before it and deleted after it.
+    What only removals need is a policy in the nested stack: the stack above deletes a policy that
+    nothing needs any more while its nested stacks still delete what they removed.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, above: StackPermissions) -> None:
+        super().__init__(scope, id)
+        self._above = above
+        self._stack = cast(CfnResource, Stack.of(self).nested_stack_resource)
+        self._awaited: set[CfnResource] = set()
+        self._by_permission: dict[tuple[str, str, str | None], CfnResource] = {}
+        self.service_properties = above.service_properties
+        # What else a declaration depends on is a matter of the whole nested stack.
+        self._announcement = above.on_nested_stacks()
+        self._await(self._announcement)
+
+    def on_organization(
+        self, permission: Permission, organization_id: str, region: str | None
+    ) -> CfnResource:
+        if not permission.is_for_removal:
+            return self._await(self._above.on_organization(permission, organization_id, region))
+        key = (permission.id, organization_id, region)
+        if key not in self._by_permission:
+            arn = _organization_arn(self, organization_id, region)
+            statement = iam.PolicyStatement(actions=[*permission.actions], resources=[arn])
+            id = f"{permission.id}{resolved_digest(Stack.of(self), arn)}"
+            policy = _attached_policy(self, id, self._above.role, [statement])
+            self._by_permission[key] = cast(CfnResource, policy.node.default_child)
+        return self._by_permission[key]
+
+    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
+        self._announcement = announcement
+        return self._await(self._above.on_other_announcements(organization_id))
+
+    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
+        return self._await(self._above.on_given_password(secret))
+
+    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource:
+        return self._await(self._above.on_generated_password(secret))
+
+    def on_export(
+        self, export: MailboxExport, organization_id: str, region: str | None
+    ) -> ExportPermissions:
+        needed = self._above.on_export(export, organization_id, region)
+        return replace(needed, policy=self._await(needed.policy))
+
+    def _await(self, policy: CfnResource) -> CfnResource:
+        """The nested stack as a whole depends on it, so that one dependency is enough."""
+        if policy not in self._awaited:
+            self._awaited.add(policy)
+            self._stack.add_resource_dependency(policy)
+        return self._announcement
+
+
+def _attached_policy(
+    scope: Construct, id: str, role: iam.IRole, statements: list[iam.PolicyStatement]
+) -> iam.Policy:
+    return iam.Policy(
+        scope,
+        id,
+        # By default the CDK names it by its logical id, which other stacks have too; and of two
+        # policies with one name on one role, the second overwrites the first.
+        policy_name=f"{Names.unique_resource_name(scope, max_length=100)}{id}",
+        roles=[role],
+        statements=statements,
+    )
+
+
+def _organization_arn(scope: Construct, organization_id: str, region: str | None) -> str:
+    return Stack.of(scope).format_arn(
+        service="workmail",
+        region=region,
+        resource="organization",
+        resource_name=organization_id,
+    )
 
 
 def _root_of(stack: Stack) -> Stack:

@@ -14,6 +14,8 @@ from constructs import Construct, IConstruct
 
 from cdk_workmail._permissions import (
     ExportPermissions,
+    NestedStackPermissions,
+    Permissions,
     StackPermissions,
     organization_digest,
     path_in_stage,
@@ -56,18 +58,24 @@ class StackDeclarations(Construct):
     # beside each other need not repeat.
     _of_scope: ClassVar[WeakKeyDictionary[Construct, StackDeclarations]] = WeakKeyDictionary()
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, above: StackDeclarations | None = None) -> None:
+        """With `above`, the stack is one that a roster has nested in the stack above."""
         super().__init__(stack, _ID)
+        self.above = above
+        # In the order of their declaration.
+        self.member_lists: list[CfnResource] = []
         self._region = stack.region
         self._environment = stack.environment
         self._app = _AppDeclarations.of(self.node.root)
         self._declared: dict[tuple[str, ...], Construct] = {}
         self._own_provider: WorkMailProvider | None = None
-        self._permissions: dict[WorkMailProvider, StackPermissions] = {}
+        self._permissions: dict[WorkMailProvider, Permissions] = {}
         self._prepared: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._awaiting: defaultdict[str, list[CfnResource]] = defaultdict(list)
         self._announced: dict[str, CfnResource] = {}
         self._exported: Counter[tuple[str, str | None]] = Counter()
+        if above:
+            return
         Annotations.of(stack).add_warning_v2(
             END_OF_SUPPORT,
             "AWS ends support for Amazon WorkMail on March 31, 2027, and its organizations and "
@@ -90,6 +98,12 @@ class StackDeclarations(Construct):
         if self._own_provider is None:
             self._own_provider = WorkMailProvider(self, "Provider")
         return self._own_provider
+
+    def path(self, construct: Construct) -> str:
+        """Its path in the stage, as it would be without a roster's nested stack."""
+        if self.above is None:
+            return path_in_stage(construct)
+        return f"{path_in_stage(cast(Construct, Stack.of(self).node.scope))}/{construct.node.id}"
 
     def announce(self, organization_id: str) -> CfnResource:
         """The parameter by which other stacks find this one, created before all that depend on it.
@@ -174,7 +188,7 @@ class StackDeclarations(Construct):
                 f"{got!r} of {secret.node.path}: the function is there and reads it"
             )
 
-    def permissions(self, construct: Construct, provider: WorkMailProvider) -> StackPermissions:
+    def permissions(self, construct: Construct, provider: WorkMailProvider) -> Permissions:
         """What the provider may do for this stack.
 
         Raises ValueError if this stack cannot use the provider.
@@ -213,9 +227,10 @@ class StackDeclarations(Construct):
                 f"enabled, and you delete the stack again",
             )
 
-    def _create_permissions(
-        self, construct: Construct, provider: WorkMailProvider
-    ) -> StackPermissions:
+    def _create_permissions(self, construct: Construct, provider: WorkMailProvider) -> Permissions:
+        if self.above:
+            above = cast(StackPermissions, self.above.permissions(construct, provider))
+            return NestedStackPermissions(self, "Permissions", above=above)
         environment = Stack.of(provider).environment
         if environment != self._environment:
             raise ValueError(

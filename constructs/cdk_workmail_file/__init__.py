@@ -5,12 +5,14 @@ This package loads neither the CDK nor boto3.
 
 from __future__ import annotations
 
+from cdk_workmail_file._csv import read_csv
 from cdk_workmail_file._read import (
     SCHEMA_PATH,
     SECTIONS,
     Entry,
     InvalidFile,
     OrganizationFile,
+    check,
     parse,
     read,
 )
@@ -21,6 +23,8 @@ __all__ = [
     "Entry",
     "InvalidFile",
     "OrganizationFile",
+    "check",
     "parse",
     "read",
+    "read_csv",
 ]

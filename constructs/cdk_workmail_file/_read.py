@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,16 +62,24 @@ class OrganizationFile:
         return self.document.get("organization_region")
 
 
-def read(path: str | Path) -> OrganizationFile:
-    """Reads the file. Raises InvalidFile with every error, and OSError if it cannot be read."""
+def read(path: str | Path, *, has_export: bool = False) -> OrganizationFile:
+    """Reads the file. Raises InvalidFile with every error, and OSError if it cannot be read.
+
+    With `has_export`, SNAPSHOT needs no `mailbox_export` in the file.
+    """
+    return parse(text_of(path), str(path), has_export=has_export)
+
+
+def text_of(path: str | Path) -> str:
+    """The text of the file. Raises InvalidFile if it is not UTF-8, and OSError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        # A spreadsheet begins its CSV with a byte order mark.
+        return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidFile([f"{path}: the file is not UTF-8: save it as UTF-8"]) from error
-    return parse(text, str(path))
 
 
-def parse(text: str, path: str) -> OrganizationFile:
+def parse(text: str, path: str, *, has_export: bool = False) -> OrganizationFile:
     """Reads the text of a file; `path` names it in errors. Raises InvalidFile."""
     try:
         document = json.loads(text)
@@ -79,24 +87,40 @@ def parse(text: str, path: str) -> OrganizationFile:
         line = getattr(error, "lineno", 1)
         raise InvalidFile([f"{path}:{line}: the file is not JSON: {error}"]) from error
     found = positions(text)
-    problems = set(_broken_rules(document))
-    if not problems:
-        problems = {*_repetitions(document), *_missing_export(document)}
-    errors = [(found.line(where), _json_path(where), problem) for where, problem in problems]
-    errors += [
-        (line, _json_path(where), "the key occurs twice in one object: remove one of the two")
+    repeated = [
+        (line, where, "the key occurs twice in one object: remove one of the two")
         for where, line in found.repeated
     ]
+    return check(document, path, found.line, repeated, has_export=has_export)
+
+
+def check(
+    document: Any,
+    path: str,
+    line_of: Callable[[ValuePath], int | None] = lambda where: None,
+    problems: Iterable[tuple[int | None, ValuePath, str]] = (),
+    *,
+    has_export: bool = False,
+) -> OrganizationFile:
+    """What a document declares. `problems` are those known already. Raises InvalidFile."""
+    broken = set(_broken_rules(document))
+    if not broken:
+        broken = {*_repetitions(document), *(() if has_export else _missing_export(document))}
+    errors = [*problems, *((line_of(where), where, problem) for where, problem in broken)]
     if errors:
+        in_order = sorted((line or 0, _json_path(where), why) for line, where, why in errors)
         raise InvalidFile(
-            f"{path}:{line}: {where}: {problem}" for line, where, problem in sorted(errors)
+            f"{path}:{f'{line}:' if line else ''} {where}: {why}" for line, where, why in in_order
         )
     return OrganizationFile(
         path,
         document,
         tuple(
             Entry(
-                section, key, _with_defaults(section, options, document), found.line((section, key))
+                section,
+                key,
+                _with_defaults(section, options, document),
+                line_of((section, key)) or 0,
             )
             for section in SECTIONS
             for key, options in document.get(section, {}).items()

@@ -15,7 +15,7 @@ from local_aws.workmail import Organization
 
 
 class ExampleApp:
-    """The app of this repository, with its own file of mailboxes."""
+    """The app of this repository, with an organization file of its own."""
 
     def __init__(self, local_aws: LocalAws, folder: Path, organization: Organization) -> None:
         self._environment = local_aws.process_environment
@@ -27,7 +27,7 @@ class ExampleApp:
         return run_cdk(
             command,
             *arguments,
-            f"--context=mailboxes={self._file}",
+            f"--context=organization={self._file}",
             f"--output={self._folder / 'cdk.out'}",
             environment=self._environment,
         )
@@ -88,7 +88,7 @@ def test_synth_warns_of_the_end_of_support_alone(
     output = run_cdk(
         "synth",
         "--quiet",
-        f"--context=mailboxes={file}",
+        f"--context=organization={file}",
         f"--output={tmp_path / 'cdk.out'}",
         environment={"AWS_REGION": "us-east-1", "HOME": str(tmp_path)},
     )

@@ -8,13 +8,14 @@ from datetime import datetime
 
 from workmail_provider.budgets import DECLARATIONS_SETTLED
 from workmail_provider.cloudformation.request import Invocation
-from workmail_provider.cloudformation.stacks import Stack, announced_stacks
+from workmail_provider.cloudformation.stacks import NESTED_STACK, Stack, announced_stacks
 from workmail_provider.errors import NotReady, ProviderError, RequestFailed
 from workmail_provider.rules.ownership import (
     Creation,
     StackOperation,
     creation_completed,
     declared_elsewhere,
+    is_declared,
     is_declared_again,
     is_managed_elsewhere,
     is_rolled_back,
@@ -27,6 +28,23 @@ from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationI
 def stack_operation(invocation: Invocation) -> StackOperation:
     """The operation that the request's stack is in. Raises RequestFailed if it is unreadable."""
     return _stack(invocation, invocation.request.stack_id).operation()
+
+
+def declared_outside(invocation: Invocation, organization_id: str) -> set[str]:
+    """The physical ids that other stacks declare; the nested stacks of this one are not others.
+
+    Raises RequestFailed.
+    """
+    own = _stack(invocation, invocation.request.stack_id)
+    nested = {each.physical_id for each in own.resources() if each.resource_type == NESTED_STACK}
+    ssm, retry = invocation.clients("ssm", None), invocation.retry
+    return {
+        each.physical_id
+        for stack_id in announced_stacks(ssm, organization_id, retry)
+        if stack_id not in {invocation.request.stack_id, *nested}
+        for each in _stack(invocation, stack_id).resources_if_exists()
+        if is_declared(each)
+    }
 
 
 class Ownership:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 ANNOUNCEMENTS = "/cdk-workmail"
+NESTED_STACK = "AWS::CloudFormation::Stack"
 
 
 class Stack:

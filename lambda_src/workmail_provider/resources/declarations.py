@@ -5,6 +5,7 @@ Each function raises RequestFailed for a property that is missing or wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -17,10 +18,12 @@ from workmail_provider.cloudformation.properties import (
     structure,
     text,
 )
+from workmail_provider.errors import RequestFailed
 from workmail_provider.rules.entities import EntityDeclaration, MemberListDeclaration
 from workmail_provider.rules.exports import ExportDestination
 from workmail_provider.rules.kinds import BOOKING_OPTIONS, HIDDEN, EntityKind, MemberListKind
 from workmail_provider.rules.registration import RegistrationDeclaration
+from workmail_provider.rules.removals import RosterDeclaration
 
 Properties = Mapping[str, Any]
 
@@ -86,4 +89,19 @@ def member_list(
         entity_id=text(properties, kind.id_name),
         members=optional_texts(properties, list_kind.declared_as),
         booking_options={name: boolean(options, name, "false") for name in options},
+    )
+
+
+def roster(properties: Properties) -> RosterDeclaration:
+    maximum = text(properties, "MaximumRemovals")
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", maximum):
+        raise RequestFailed(
+            f"MaximumRemovals is {maximum!r}, must be a number or a share such as 25%: correct it"
+        )
+    return RosterDeclaration(
+        organization_id=text(properties, "OrganizationId"),
+        region=organization_region(properties),
+        entries=optional_texts(properties, "Entries") or (),
+        retained=optional_texts(properties, "Retained") or (),
+        maximum_removals=maximum,
     )

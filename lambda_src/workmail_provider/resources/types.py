@@ -8,6 +8,7 @@ from workmail_provider.cloudformation.request import ResourceType
 from workmail_provider.resources.entity import EntityResource
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
+from workmail_provider.resources.removal_guard import RemovalGuardResource
 from workmail_provider.rules.kinds import DELEGATES, GROUP, MEMBERS, RESOURCE, USER
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
@@ -17,4 +18,5 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "Custom::WorkMailGroupMembers": MembershipResource(GROUP, MEMBERS),
     "Custom::WorkMailResource": EntityResource(RESOURCE),
     "Custom::WorkMailResourceDelegates": MembershipResource(RESOURCE, DELEGATES),
+    "Custom::WorkMailRemovalGuard": RemovalGuardResource(),
 }

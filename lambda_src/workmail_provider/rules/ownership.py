@@ -92,16 +92,18 @@ def is_declared_again(
 def declared_elsewhere(
     physical_id: str, resources: Iterable[StackResource]
 ) -> StackResource | None:
-    """The resource of another stack with the same physical id.
-
-    A deleted stack lists what it retained as DELETE_SKIPPED: it no longer declares that.
-    """
+    """The resource of another stack with the same physical id."""
     for resource in resources:
-        if resource.physical_id == physical_id and not resource.status.startswith(
-            ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
-        ):
+        if resource.physical_id == physical_id and is_declared(resource):
             return resource
     return None
+
+
+def is_declared(resource: StackResource) -> bool:
+    """A deleted stack lists what it retained as DELETE_SKIPPED: it no longer declares that."""
+    return not resource.status.startswith(
+        ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
+    )
 
 
 def may_become_declaration(resource: StackResource, resource_type: str) -> bool:

@@ -26,7 +26,7 @@ def test_the_schema_is_a_valid_json_schema() -> None:
 
 
 def test_the_example_obeys_the_schema() -> None:
-    file = read(ROOT / "examples" / "organization.json")
+    file = read(ROOT / "organization.json")
     assert [entry.key for entry in file.entries] == [
         *("Dora", "Emil", "Fritz", "Sales", "BlueRoom"),
         *("Alice", "Team", "BoardRoom"),
