@@ -15,6 +15,7 @@ import secrets
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -87,8 +88,10 @@ class Acceptance:
     def clean_up(self) -> None:
         """Deletes the stack and all entities of this run. Raises AcceptanceFailed."""
         with self._step("Delete what this run created"):
-            self._stack.remove()
-            self._entities.delete_all()
+            try:
+                self._stack.remove()
+            finally:
+                self._entities.delete_all()
         changed = {
             name
             for name, shown in self._before.items() ^ self._entities.others().items()
@@ -249,12 +252,12 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="cdk-workmail-") as folder:
         stack = DeployedStack(
-            lambda service: session.client(service),  # type: ignore[call-overload,no-any-return]
+            lambda service: session.client(service),  # type: ignore[call-overload]
             f"cdk-workmail-{prefix}",
             session.region_name,
             Path(folder),
             {**os.environ, "AWS_REGION": session.region_name},
-            lambda line: console.print(f"    {line}", style="dim", highlight=False, markup=False),
+            lambda line: _follow(console, line),
         )
         entities = Entities(session.client("workmail"), given.organization_id, prefix)
         console.print(f"Everything of this run is named {prefix}.\n", highlight=False)
@@ -276,19 +279,35 @@ def _run(acceptance: Acceptance, console: Console, *, only_clean_up: bool) -> in
     except KeyboardInterrupt:
         console.print("Interrupted.", style="red")
         failed = 130
-    except (AcceptanceFailed, BotoCoreError, CdkError, ClientError) as error:
-        console.print(f"failed: {error}", style="red", highlight=False, markup=False)
+    except Exception as error:  # whatever it is, the clean-up comes next
+        _show_error(console, "failed", error)
         failed = 1
     # A second Ctrl-C must not interrupt the clean-up.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
         acceptance.clean_up()
-    except (AcceptanceFailed, BotoCoreError, ClientError) as error:
-        console.print(f"the clean-up failed: {error}", style="red", highlight=False, markup=False)
+    except Exception as error:
+        _show_error(console, "the clean-up failed", error)
         failed = failed or 1
     acceptance.show()
     return failed
+
+
+def _show_error(console: Console, what: str, error: Exception) -> None:
+    console.print(f"{what}: {error}", style="red", highlight=False, markup=False)
+    if isinstance(error, CdkError):
+        console.print("\n".join(error.output.splitlines()[-25:]), highlight=False, markup=False)
+    elif not isinstance(error, (AcceptanceFailed, BotoCoreError, ClientError)):
+        console.print("".join(traceback.format_exception(error)), highlight=False, markup=False)
+
+
+def _follow(console: Console, line: str) -> None:
+    """Shows what became of custom resources: stack | count | time | status | type | name."""
+    columns = [column.strip() for column in line.split(" | ")]
+    if len(columns) == 6 and columns[4].startswith("Custom::") and "_IN_PROG" not in columns[3]:
+        shown = f"    {columns[3]:<16} {columns[5].partition(' (')[0]}"
+        console.print(shown, style="dim", highlight=False, markup=False)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
