@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors bench format wheel clean
+.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors bench format wheel release acceptance clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -65,8 +65,14 @@ format: install ## fixes with ruff what it can fix
 	ruff format .
 
 wheel: install ## builds dist/*.whl
-	rm -rf build
-	python -m build --wheel
+	python -m build --wheel --no-isolation
+
+release: install ## builds, checks and tries what is published; uploads nothing
+	@sh release.sh
+
+acceptance: install ## tries all in an AWS account: ORGANIZATION_ID=m-... [REGION=...] [EXPORT=1]
+	@python -m tests.acceptance --organization-id "$(ORGANIZATION_ID)" \
+	$(if $(REGION),--region "$(REGION)") $(if $(EXPORT),--export) $(if $(CLEAN_UP),--clean-up "$(CLEAN_UP)")
 
 clean: ## removes what the other targets created
 	rm -rf $(VENV) node_modules build dist *.egg-info install.log cdk.out .local_aws
