@@ -15,7 +15,7 @@ from tests.synth.assembly import SYNTH, asset_of, files_of
 from tests.synth.conftest import ROOT
 
 # When it was published, in seconds; a release has the time of its commit.
-EPOCH = "1800000000"
+EPOCH = "1767225600"
 
 
 def built(source: Path, into: Path, **environment: str) -> Path:
