@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import Annotations, App, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -211,6 +211,16 @@ class DeployedStack:
             if row["ResourceType"] == resource_type and row.get("PhysicalResourceId")
         ]
 
+    def reasons(self, logical_id: str) -> list[str]:
+        """Why resources whose logical ids begin so failed."""
+        events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
+        return [
+            event["ResourceStatusReason"]
+            for event in events
+            if event["LogicalResourceId"].startswith(logical_id)
+            and event["ResourceStatus"].endswith("_FAILED")
+        ]
+
     def export_destination(self) -> dict[str, str]:
         """The role, key, bucket and a prefix for StartMailboxExportJob."""
         described = [
@@ -264,6 +274,7 @@ class DeployedStack:
         folder = self._folder / f"run-{self._runs}"
         context = json.loads((ROOT / "cdk.json").read_text())["context"]
         app = App(outdir=str(folder), context=context)
+        Annotations.of(app).acknowledge_warning("@cdk-workmail/end-of-support")
         declare(Stack(app, self.name, env=Environment(region=self._region)), declared)
         app.synth()
         return folder
