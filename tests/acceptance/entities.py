@@ -118,12 +118,17 @@ class Entities:
         raise AcceptanceFailed(f"{kind.name} {name} is not in WorkMail")
 
     def delete_all(self) -> None:
-        """Disables and deletes all entities of this run."""
-        for kind, entity in [*self.own()]:
+        """Disables and deletes all entities of this run, until none is listed."""
+        seconds_until(lambda: self._delete_listed() == 0, f"no {self.prefix} entity is left")
+
+    def _delete_listed(self) -> int:
+        listed = [*self.own()]
+        for kind, entity in listed:
             if entity["State"] == "ENABLED":
                 self.call("DeregisterFromWorkMail", EntityId=entity["Id"])
                 self.wait_for(kind, entity["Id"], "DISABLED")
             self.delete(kind, entity["Id"])
+        return len(listed)
 
     def delete(self, kind: Kind, entity_id: str) -> None:
         seconds_until(

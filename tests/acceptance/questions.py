@@ -244,6 +244,11 @@ class Questions:
                 NAME_SECONDS,
             )
             self._answer("name_free_after", seconds, f"CreateGroup succeeded after {seconds} s")
+            # A deletion could miss a group that is not visible yet.
+            seconds_until(
+                lambda: any(entity["Name"] == name for _, entity in self.entities.own()),
+                f"group {name} is listed",
+            )
         except AcceptanceFailed:
             self._answer("name_free_after", NAME_SECONDS, f"in use for over {NAME_SECONDS:.0f} s")
 
