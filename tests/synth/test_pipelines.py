@@ -78,6 +78,8 @@ def test_cfn_lint_finds_nothing(assemblies: dict[str, Path], name: str) -> None:
         for file in assemblies[name].rglob("*.template.json")
         # The CDK makes a resource depend on what it refers to already.
         for match in lint_file(file, config=ManualArgs(ignore_checks=["W3005"]))
+        # It joins where cfn-lint would substitute.
+        if "Prefer using Fn::Sub" not in str(match)
     ]
     assert not found
 
