@@ -8,7 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import function, report, stacks, synth, throttling, waiting
+from benchmarks import (
+    function,
+    organization_export,
+    report,
+    rosters,
+    stacks,
+    synth,
+    throttling,
+    waiting,
+)
 from benchmarks.installed import FOLDER, install
 from local_aws.cdk_cli import cli_environment
 
@@ -18,6 +27,8 @@ SECTIONS: Mapping[str, Callable[[bool], str]] = {
     "stacks": stacks.section,
     "throttling": throttling.section,
     "synth": synth.section,
+    "rosters": rosters.section,
+    "export": organization_export.section,
 }
 
 

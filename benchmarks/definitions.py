@@ -103,22 +103,22 @@ def provider_that_waits(stack: Stack, roster: Roster, asset: Path) -> None:
 
 
 def crhelper(stack: Stack, roster: Roster, asset: Path) -> None:
-    function = _function(stack, "Function", "with_crhelper.handler", asset)
-    _custom_resources(stack, roster, function.function_arn)
+    lambda_function = function(stack, "Function", "with_crhelper.handler", asset)
+    _custom_resources(stack, roster, lambda_function.function_arn)
 
 
 def _provider(stack: Stack, roster: Roster, asset: Path, *, waits: bool) -> None:
-    is_complete = _function(stack, "IsComplete", "provider.is_complete", asset) if waits else None
+    is_complete = function(stack, "IsComplete", "provider.is_complete", asset) if waits else None
     framework = cr.Provider(
         stack,
         "Provider",
-        on_event_handler=_function(stack, "OnEvent", "provider.on_event", asset),
+        on_event_handler=function(stack, "OnEvent", "provider.on_event", asset),
         is_complete_handler=is_complete,
     )
     _custom_resources(stack, roster, framework.service_token)
 
 
-def _function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lambda_.Function:
+def function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lambda_.Function:
     function = lambda_.Function(
         stack,
         construct_id,

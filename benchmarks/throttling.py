@@ -34,6 +34,11 @@ class Outcome:
     throttled: int
     seconds: float
 
+    @property
+    def to_the_limit(self) -> float:
+        """The time in relation to what WorkMail's rate needs for the calls that succeeded."""
+        return self.seconds / ((self.requests - self.throttled) / RATE)
+
 
 def section(quick: bool) -> str:
     seeds = range(1 if quick else 5)
@@ -86,6 +91,14 @@ def simulated(
     return _play(harness, chance, lambda: Process(harness, chance.random).serve, reserved)
 
 
+def in_lanes(request_type: str, seed: int, *, size: int, lanes: int) -> Outcome:
+    """The function, with the entries of a roster: each is delivered after the one before it."""
+    harness = Harness(request_type, size)
+    chance = random.Random(seed)
+    start = lambda: Process(harness, chance.random).serve  # noqa: E731
+    return _play(harness, chance, start, lanes=lanes)
+
+
 def boto3_default(request_type: str, seed: int) -> Outcome:
     """One call in boto3's default mode, legacy: five attempts.
 
@@ -130,25 +143,39 @@ def _play(
     chance: random.Random,
     start_process: Callable[[], Callable[[int], bool]],
     reserved: int | None = None,
+    lanes: int | None = None,
 ) -> Outcome:
-    """A response after the service timeout comes too late."""
+    """A response after the service timeout comes too late. Without lanes all come at once."""
     harness.workmail.faults.throttle(RATE, BURST)
     simulation = harness.simulation
-    responses: list[tuple[bool, float]] = []
+    delivered: dict[int, float] = {}
+    responses: list[tuple[bool, float, float]] = []
+    at_once = lanes or harness.users
+
+    def deliver(user: int) -> None:
+        if user < harness.users:
+            delivered[user] = simulation.elapsed
+            model.deliver(user)
 
     def start() -> Serve:
         serve = start_process()
-        return lambda user: responses.append((serve(user), simulation.elapsed))
+
+        def respond(user: int) -> None:
+            success = serve(user)
+            responses.append((success, simulation.elapsed, simulation.elapsed - delivered[user]))
+            deliver(user + at_once)
+
+        return respond
 
     model = LambdaModel(simulation, reserved, start, chance)
     with redirect_stdout(StringIO()):
-        for user in range(harness.users):
-            model.deliver(user)
+        for user in range(min(at_once, harness.users)):
+            deliver(user)
         simulation.run()
     calls = harness.workmail.calls.of()
     return Outcome(
-        succeeded=sum(success and at <= _SERVICE_TIMEOUT for success, at in responses),
+        succeeded=sum(success and took <= _SERVICE_TIMEOUT for success, _, took in responses),
         requests=len(calls),
         throttled=sum(call.error_code == "ThrottlingException" for call in calls),
-        seconds=max(at for _, at in responses),
+        seconds=max(at for _, at, _ in responses),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
+
+from cdk_workmail_file import InvalidFile, read
 
 from .bootstrap import BootstrapError
 from .demo import demo
@@ -84,10 +85,10 @@ def _organization_id(workmail: WorkMail, file: Path | None) -> str:
     if file is None:
         return sample_organization(workmail).organization_id
     try:
-        return seed_organization(workmail, json.loads(file.read_text())).organization_id
-    except KeyError as key:
-        sys.exit(f"{file}: the key {key} is missing")
-    except (AttributeError, OSError, TypeError, ValueError, WorkMailError) as error:
+        return seed_organization(workmail, read(file)).organization_id
+    except InvalidFile as error:
+        sys.exit(str(error))
+    except (OSError, WorkMailError) as error:
         sys.exit(f"{file}: {error}")
 
 

@@ -91,7 +91,7 @@ class Demo:
         # stack | count | time | status | type | name
         columns = [column.strip() for column in line.split(" | ")]
         if len(columns) == 6 and columns[4].startswith("Custom::"):
-            status, name = columns[3], columns[5].partition(" (")[0]
+            status, name = columns[3], columns[5].partition(" (")[0].removeprefix("Roster/")
             if not status.endswith("_IN_PROGRESS"):
                 style = "red" if "FAILED" in status else "green"
                 self._console.print(f"    [{style}]{status:<20}[/] {name}", highlight=False)

@@ -129,6 +129,8 @@ class MiniStack:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": str(self._enforce_iam).lower(),
+            # An export takes 0.2 s here, and state machines wait for minutes and hours.
+            "SFN_WAIT_SCALE": "0.002",
             # Without Docker: MiniStack removes containers that are not its own.
             "DOCKER_HOST": f"unix://{self._folder / 'no-docker.sock'}",
         }

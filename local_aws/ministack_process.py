@@ -321,6 +321,26 @@ def clean_up_nested_stacks_last() -> None:
         module._deploy_stack_async = deployed
 
 
+def retain_in_deleted_nested_stacks() -> None:
+    """A nested stack that is deleted retains what its DeletionPolicy says, as on AWS."""
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import provisioners, stacks
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
+    delete = handlers["delete"]
+
+    def delete_what_is_not_retained(physical_id: str, properties: Any) -> None:
+        name = provisioners._nested_stack_lookup_name(physical_id)
+        stack = cloudformation._stacks[name]
+        stack["StackStatus"] = "DELETE_IN_PROGRESS"
+        for logical_id, declared in stack["_template"]["Resources"].items():
+            if declared.get("DeletionPolicy") in stacks._RETAINING_POLICIES:
+                stack["_resources"].pop(logical_id, None)
+        delete(physical_id, properties)
+
+    handlers["delete"] = delete_what_is_not_retained
+
+
 def omit_update_times_of_new_stacks() -> None:
     """A stack that CreateStack created has no LastUpdatedTime before its first update, as on AWS.
 
@@ -373,6 +393,7 @@ PATCHES = (
     log_where_the_context_says,
     show_deletions,
     clean_up_nested_stacks_last,
+    retain_in_deleted_nested_stacks,
     omit_update_times_of_new_stacks,
     authorize_paths_of_parameters,
 )

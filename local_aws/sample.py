@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .workmail import Organization, Resource, User, WorkMail
+from cdk_workmail_file import Entry, OrganizationFile
+
+from .workmail import Entity, Organization, Resource, User, WorkMail
 from .workmail.entities import Moment
 from .workmail.responses import ATTRIBUTES
+
+_ENTITY_ID = "r-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|S-1-[0-9-]+"
 
 
 @dataclass(frozen=True)
@@ -36,41 +41,51 @@ def sample_organization(workmail: WorkMail) -> SampleOrganization:
     return sample
 
 
-def seed_organization(workmail: WorkMail, declared: Mapping[str, Any]) -> Organization:
-    """Create the organization of an organization file, with its users, groups and resources.
+def seed_organization(workmail: WorkMail, file: OrganizationFile) -> Organization:
+    """Create the organization of an organization file.
 
-    Entities with an `email` are enabled. `mailboxes` are not created: the file does not say
-    whether each of them is a user, a group or a resource. Raises WorkMailError for what WorkMail
-    refuses, such as a name or an address that is declared twice, and KeyError for a missing key.
+    Entries with an `email` are enabled. The file does not say of which kind `mailboxes`, members
+    and delegates are: those with the id of a resource are rooms, the others users. Raises
+    WorkMailError for what WorkMail refuses.
     """
-    users, groups, resources = (
-        [dict(entry) for entry in declared.get(kind, {}).values()]
-        for kind in ("users", "groups", "resources")
-    )
-    entries = [*users, *groups, *resources]
     organization = workmail.add_organization(
         "seeded",
-        organization_id=declared["organization_id"],
-        region=declared.get("organization_region"),
+        organization_id=file.organization_id,
+        region=file.organization_region,
     )
-    for entry in users:
-        organization.add_user(entry["name"], display_name=entry["display_name"])
-    for entry in groups:
-        organization.add_group(entry["name"])
-    for entry in resources:
-        organization.add_resource(entry["name"], resource_type=entry["type"])
-    for entry in entries:
-        _describe(organization, entry)
-        _enable(organization, entry, Moment(workmail.clock(), workmail.behaviour))
-    for entry in entries:
-        owner: Any = organization.entity(entry["name"])
-        for name in (*entry.get("members", ()), *entry.get("delegates", ())):
-            owner.associated.append(organization.entity(name).entity_id)
+    seeded = [(_create(organization, entry), entry.options) for entry in file.entries]
+    for entity, options in seeded:
+        _describe(entity, options)
+        _enable(organization, entity, options, Moment(workmail.clock(), workmail.behaviour))
+    for entity, options in seeded:
+        owner: Any = entity
+        for name in (*options.get("members", ()), *options.get("delegates", ())):
+            owner.associated.append(_find_or_create(organization, name).entity_id)
     return organization
 
 
-def _describe(organization: Organization, entry: Mapping[str, Any]) -> None:
-    entity = organization.entity(entry["name"])
+def _create(organization: Organization, entry: Entry) -> Entity:
+    options = entry.options
+    match entry.section:
+        case "users":
+            return organization.add_user(options["name"], display_name=options["display_name"])
+        case "groups":
+            return organization.add_group(options["name"])
+        case "resources":
+            return organization.add_resource(options["name"], resource_type=options["type"])
+    return _find_or_create(organization, options["entity_id"])
+
+
+def _find_or_create(organization: Organization, identifier: str) -> Entity:
+    for entity in organization.known([identifier]):
+        return entity
+    entity_id = identifier if re.fullmatch(_ENTITY_ID, identifier) else None
+    if entity_id and entity_id.startswith("r-"):
+        return organization.add_resource(entity_id[:20], entity_id=entity_id)
+    return organization.add_user(identifier, entity_id=entity_id)
+
+
+def _describe(entity: Entity, entry: Mapping[str, Any]) -> None:
     entity.hidden = entry.get("hidden_from_global_address_list", False)
     options = {name.title().replace("_", ""): value for name, value in entry.items()}
     if isinstance(entity, User):
@@ -83,12 +98,13 @@ def _describe(organization: Organization, entry: Mapping[str, Any]) -> None:
         }
 
 
-def _enable(organization: Organization, entry: Mapping[str, Any], moment: Moment) -> None:
+def _enable(
+    organization: Organization, entity: Entity, entry: Mapping[str, Any], moment: Moment
+) -> None:
     if "email" not in entry:
         return
-    entity_id = organization.entity(entry["name"]).entity_id
     for address in (entry["email"], *entry.get("aliases", ())):
         organization.add_domain(address.rpartition("@")[2])
-    organization.register(entity_id, entry["email"], moment)
+    organization.register(entity.entity_id, entry["email"], moment)
     for alias in entry.get("aliases", ()):
-        organization.create_alias(entity_id, alias, moment)
+        organization.create_alias(entity.entity_id, alias, moment)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+)
 
 from cdk_workmail_cli.errors import CommandFailed
 
@@ -36,13 +42,16 @@ READ_OPERATIONS = {
         "ListUsers",
     ),
     "cloudformation": ("DescribeStacks", "GetTemplate", "ListStackResources"),
+    "ssm": ("GetParametersByPath",),
 }
 """All that the command ever calls; the policy that it prints allows these."""
 
 # With three calls in ten throttled, one in 170,000 fails after ten attempts.
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 10}
-_CONNECT_TIMEOUT = 5
+# An endpoint may have several addresses, and each of them may take this long.
+_CONNECT_TIMEOUT = 3
 _PAGE = 100
+_UNREACHABLE = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
 
 
 class CallRefused(CommandFailed):
@@ -54,10 +63,24 @@ class CallRefused(CommandFailed):
 
 
 class Service:
-    """The read operations of one AWS service."""
+    """The operations of one AWS service that the command may call, by default only to read.
 
-    def __init__(self, name: str, session: boto3.Session, region: str | None = None) -> None:
+    `repeated` counts the calls that are sent again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        session: boto3.Session,
+        region: str | None = None,
+        repeated: Callable[[int], None] = lambda count: None,
+        *,
+        operations: Collection[str] = (),
+    ) -> None:
         self._name = name
+        self._operations = operations or READ_OPERATIONS[name]
+        self._repeated = repeated
+        self._is_reached = False
         try:
             self._client: Any = session.client(  # type: ignore[call-overload]  # a literal there
                 name,
@@ -67,18 +90,41 @@ class Service:
         except BotoCoreError as error:
             raise CommandFailed(f"{error}: check your AWS configuration") from error
         self.region: str = self._client.meta.region_name
+        self._client.meta.events.register_first(f"needs-retry.{name}", self._stop_if_unreachable)
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Raises CallRefused, or CommandFailed if AWS cannot be reached."""
-        if operation not in READ_OPERATIONS[self._name]:
-            raise AssertionError(f"{operation} is not one of the command's read operations")
+        if operation not in self._operations:
+            raise AssertionError(f"{operation} is not one of the command's operations")
         method: Callable[..., dict[str, Any]] = getattr(self._client, xform_name(operation))
         try:
-            return method(**parameters)
+            response = method(**parameters)
         except ClientError as error:
+            self._repeated(error.response["ResponseMetadata"].get("RetryAttempts", 0))
             raise self._refused(operation, parameters, error) from error
+        except _UNREACHABLE as error:
+            raise CommandFailed(
+                f"{self._name}:{operation} failed: {error}: check the Region, the endpoint and the "
+                "network"
+            ) from error
         except BotoCoreError as error:
             raise CommandFailed(f"{self._name}:{operation} failed: {error}") from error
+        self._repeated(response["ResponseMetadata"].get("RetryAttempts", 0))
+        return response
+
+    def _stop_if_unreachable(
+        self, caught_exception: Exception | None, attempts: int, **_: object
+    ) -> None:
+        """An endpoint that never responded is tried twice, or once if it does not connect in time.
+
+        After the first response, connections are tried again like everything else.
+        """
+        if not isinstance(caught_exception, _UNREACHABLE):
+            self._is_reached = True
+        elif not self._is_reached and (
+            attempts > 1 or isinstance(caught_exception, ConnectTimeoutError)
+        ):
+            raise caught_exception
 
     def pages(self, operation: str, member: str, **parameters: Any) -> Iterator[Any]:
         """Each entry of all pages of a list."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError
 
+from cdk_workmail_cli import export
 from cdk_workmail_cli.aws import Service
 from cdk_workmail_cli.comparison import Comparison, Finding
 from cdk_workmail_cli.declaration import Declaration, of_file
@@ -36,9 +37,9 @@ _EXIT_CODES = "exit codes: 0 nothing to do, 2 something to do, 1 error"
 def run(arguments: Sequence[str]) -> int:
     """Runs a subcommand and returns its exit code; errors are lines on standard error."""
     parsed = _parser().parse_args(arguments)
-    progress = Progress(sys.stderr)
     try:
-        code: int = parsed.run(parsed, progress)
+        with Progress(sys.stderr) as progress:
+            code: int = parsed.run(parsed, progress)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has what it wanted; nothing else may be written to it at exit.
@@ -47,15 +48,12 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except InvalidFile as error:
-        progress.end()
         print(error, file=sys.stderr)
         return FAILED
     except OSError as error:
-        progress.end()
         print(f"cdk-workmail: {error.filename}: {error.strerror}: check the path", file=sys.stderr)
         return FAILED
     except (BotoCoreError, CommandFailed) as error:
-        progress.end()
         print(f"cdk-workmail: {error}", file=sys.stderr)
         return FAILED
     return code
@@ -83,7 +81,7 @@ def _discover(arguments: argparse.Namespace, progress: Progress) -> int:
             Dossier.text(Dossier(organization).read(found.undeclared)), encoding="utf-8"
         )
     path.write_text(found.text, encoding="utf-8")
-    progress.end()
+    progress.clear()
     if arguments.json:
         print(json.dumps({"output": str(path), "counts": found.counts}, indent=2))
     else:
@@ -97,7 +95,9 @@ def _plan(arguments: argparse.Namespace, progress: Progress) -> int:
     if not arguments.file:
         return _compare_stack(arguments, progress, is_drift=False)
     file = read(arguments.file)
-    deployed = _deployed(arguments) if arguments.stack else DeployedStack((), {}, ())
+    deployed = DeployedStack()
+    if arguments.stack:
+        deployed = _deployed(arguments, progress, file.organization_id)
     region = file.organization_region or deployed.regions.get(file.organization_id)
     regions = {**deployed.regions, file.organization_id: region}
     subject = file.path + (f" on stack {arguments.stack}" if arguments.stack else "")
@@ -119,7 +119,7 @@ def _schema(arguments: argparse.Namespace, progress: Progress) -> int:
 
 
 def _compare_stack(arguments: argparse.Namespace, progress: Progress, *, is_drift: bool) -> int:
-    deployed = _deployed(arguments)
+    deployed = _deployed(arguments, progress)
     if not deployed.declarations:
         raise CommandFailed(f"stack {arguments.stack} declares nothing of WorkMail: name another")
     return _report(
@@ -152,6 +152,7 @@ def _report(
             _organization(arguments, organization_id, region or arguments.region, progress),
             [entry for entry in declared if entry.organization_id == organization_id],
             [entry for entry in deployed.declarations if entry.organization_id == organization_id],
+            deployed.others,
         )
         findings += comparison.findings()
         if comparison.unchecked_addresses:
@@ -159,7 +160,7 @@ def _report(
                 f"{comparison.unchecked_addresses} new addresses were compared with primary "
                 "addresses only, not with aliases."
             )
-    progress.end()
+    progress.clear()
     report = Report(subject, tuple(findings), tuple(notes), is_drift)
     if arguments.json:
         print(report.as_json())
@@ -170,18 +171,27 @@ def _report(
     return SOMETHING_TO_DO if report.changes else NOTHING_TO_DO
 
 
-def _session(arguments: argparse.Namespace) -> boto3.Session:
-    return boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
+def _service(
+    arguments: argparse.Namespace, progress: Progress, name: str, region: str | None = None
+) -> Service:
+    session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
+    return Service(name, session, region, progress.repeated)
 
 
-def _deployed(arguments: argparse.Namespace) -> DeployedStack:
-    return read_stack(Service("cloudformation", _session(arguments)), arguments.stack)
+def _deployed(
+    arguments: argparse.Namespace, progress: Progress, *organization_ids: str
+) -> DeployedStack:
+    cloudformation, ssm = (
+        _service(arguments, progress, name) for name in ("cloudformation", "ssm")
+    )
+    return read_stack(cloudformation, ssm, arguments.stack, organization_ids)
 
 
 def _organization(
     arguments: argparse.Namespace, organization_id: str, region: str | None, progress: Progress
 ) -> Organization:
-    return Organization(Service("workmail", _session(arguments), region), organization_id, progress)
+    service = _service(arguments, progress, "workmail", region)
+    return Organization(service, organization_id, progress)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -237,6 +247,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--stack", required=True, metavar="NAME", help="the deployed stack")
     command.set_defaults(run=_drift)
+
+    export.add_commands(commands, of_aws)
 
     command = commands.add_parser("policy", help="print the IAM policy that the command needs")
     command.add_argument("--organization-id", action="append", default=[], metavar="ID")

@@ -39,10 +39,18 @@ class Action(StrEnum):
     NOT_THERE = "not there"
     IN_USE = "in use by another"
     NOT_POSSIBLE = "not possible"
+    REFUSED = "refused"
+    STAY_DISABLED = "stay disabled"
+    DECLARED_TWICE = "declared twice"
 
     @property
     def changes_nothing(self) -> bool:
-        return self in (Action.ADOPT, Action.RETAIN)
+        return self in (Action.ADOPT, Action.RETAIN, Action.DECLARED_TWICE)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the deployment fails."""
+        return self in (Action.NOT_THERE, Action.IN_USE, Action.NOT_POSSIBLE, Action.REFUSED)
 
 
 class Part(StrEnum):
@@ -75,7 +83,7 @@ class Comparison:
     """Compares the declarations of one organization with what WorkMail shows.
 
     `deployed` is what a stack owns already, if one is known. Of a stack alone, the two are the
-    same.
+    same. `others` are the declarations of other stacks, by physical id.
     """
 
     def __init__(
@@ -83,8 +91,10 @@ class Comparison:
         organization: Organization,
         declared: Iterable[Declaration],
         deployed: Iterable[Declaration] = (),
+        others: Mapping[str, str] | None = None,
     ) -> None:
         self._organization = organization
+        self._others = others or {}
         self._declared = tuple(declared)
         self._deployed = {declaration.entity_id: declaration for declaration in deployed}
         self._checked = 0
@@ -120,9 +130,18 @@ class Comparison:
         """Whether a declaration creates an entity of this name."""
         return name.casefold() in self._to_be_created
 
+    def other_declaration(self, entity: Entity, part: Part) -> str | None:
+        """The resource of another stack that declares this part of the entity."""
+        kind = f"{entity.kind}/" if part is Part.ENTITY else ""
+        organization_id = self._organization.organization_id
+        return self._others.get(f"{organization_id}/{kind}{entity.entity_id}")
+
     def _matched(self, declaration: Declaration) -> tuple[Entity | None, Declaration | None]:
         """The entity that is meant, and what the stack owns of it."""
-        entity = self._entity(declaration)
+        entity = self._organization.meant(
+            declaration.entity_id or declaration.identifier,
+            None if declaration.entity_id else declaration.kind,
+        )
         owned = self._deployed.get(entity.entity_id) if entity else None
         if owned is None and declaration.kind:
             owned = self._same_construct(declaration)
@@ -132,23 +151,10 @@ class Comparison:
             self._owned[owned.entity_id] = declaration
         return entity, owned
 
-    def _entity(self, declaration: Declaration) -> Entity | None:
-        if declaration.entity_id:
-            return self._organization.find(declaration.entity_id)
-        if declaration.kind is None:
-            return self._organization.find(declaration.identifier)
-        named = self._organization.named(declaration.identifier)
-        return named if named and named.kind is declaration.kind else None
-
     def _same_construct(self, declaration: Declaration) -> Declaration | None:
         """The same construct under another name: the stack owns what it was named before."""
         for owned in self._deployed.values():
-            if declaration.entity_id is None:
-                # The last component of a path is the resource itself.
-                is_same = owned.construct_path.split("/")[-2:-1] == [declaration.construct_path]
-            else:
-                is_same = owned.entity_id == declaration.entity_id
-            if is_same and owned.kind is declaration.kind:
+            if owned.kind is declaration.kind and _is_same_construct(owned, declaration):
                 return owned
         return None
 
@@ -158,11 +164,32 @@ class Comparison:
             return
         keeps_entity = declared is not None and declared.kind is not None
         if owned.email and entity.is_enabled and (declared is None or not declared.email):
-            yield _removal(_deregistration(owned, entity), Part.REGISTRATION, owned, entity)
+            yield self._removal(_deregistration(owned, entity), Part.REGISTRATION, owned, entity)
         if owned.kind and not keeps_entity and owned.deletes_entity:
-            yield _removal(Action.DELETE, Part.ENTITY, owned, entity)
+            yield self._removal(Action.DELETE, Part.ENTITY, owned, entity)
         elif owned.kind and not keeps_entity and declared is None and not owned.email:
-            yield _removal(Action.RETAIN, Part.ENTITY, owned, entity)
+            yield self._removal(Action.RETAIN, Part.ENTITY, owned, entity)
+
+    def _removal(self, action: Action, part: Part, owned: Declaration, entity: Entity) -> Finding:
+        detail = f"no longer declared{f', has {entity.email}' if entity.email else ''}"
+        other = self.other_declaration(entity, part)
+        if other and action is not Action.RETAIN:
+            action, detail = Action.RETAIN, f"no longer declared here, declared by {other}"
+        return Finding(
+            action,
+            part,
+            str(entity),
+            detail,
+            owned.where,
+            owned.organization_id,
+            entity.entity_id,
+        )
+
+
+def _is_same_construct(owned: Declaration, declared: Declaration) -> bool:
+    if declared.entity_id is None:
+        return owned.is_of_construct(declared.construct_path)
+    return owned.entity_id == declared.entity_id
 
 
 def _deregistration(owned: Declaration, entity: Entity) -> Action:
@@ -170,18 +197,6 @@ def _deregistration(owned: Declaration, entity: Entity) -> Action:
         return Action.RETAIN
     exports = owned.mailbox_removal_policy == "SNAPSHOT" and entity.kind is not Kind.GROUP
     return Action.EXPORT if exports else Action.DEREGISTER
-
-
-def _removal(action: Action, part: Part, owned: Declaration, entity: Entity) -> Finding:
-    return Finding(
-        action,
-        part,
-        str(entity),
-        f"no longer declared{f', has {entity.email}' if entity.email else ''}",
-        owned.where,
-        owned.organization_id,
-        entity.entity_id,
-    )
 
 
 class _Entry:
@@ -200,6 +215,11 @@ class _Entry:
         self._declared = declared
         self._entity = entity
         self._owned = owned
+        # A construct with another path is created, and what it finds is not its own. Where the
+        # template has no paths, a construct is taken for the same.
+        is_own = owned and (not owned.construct_path or _is_same_construct(owned, declared))
+        self._own = owned if is_own else None
+        self._description: Mapping[str, Any] | None = None
 
     def findings(self) -> Iterator[Finding]:
         found = list(self._found())
@@ -207,6 +227,10 @@ class _Entry:
             yield from found
         elif self._owned is None:
             yield self._finding(Action.ADOPT, Part.ENTITY, "as declared already")
+        for part in (Part.ENTITY, Part.REGISTRATION):
+            other = self._entity and self._comparison.other_declaration(self._entity, part)
+            if other and (self._declared.kind if part is Part.ENTITY else self._declared.email):
+                yield self._finding(Action.DECLARED_TWICE, part, f"declared by {other} too")
 
     def _found(self) -> Iterator[Finding]:
         declared, entity = self._declared, self._entity
@@ -256,10 +280,13 @@ class _Entry:
         if self._owned is None and not declared.adopt_existing:
             state = "exists" if declared.kind else "is enabled"
             if declared.kind or entity.is_enabled:
+                part = Part.ENTITY if declared.kind else Part.REGISTRATION
+                other = self._comparison.other_declaration(entity, part)
                 return self._finding(
                     Action.IN_USE,
-                    Part.ENTITY if declared.kind else Part.REGISTRATION,
-                    f"{entity} {state} already, and adopt_existing is false",
+                    part,
+                    f"{entity} {state} already, {f'declared by {other}, ' if other else ''}and "
+                    "adopt_existing is false",
                 )
         renamed = declared.kind and entity.name.casefold() != declared.identifier.casefold()
         if renamed and entity.kind is not Kind.RESOURCE:
@@ -277,14 +304,8 @@ class _Entry:
             yield self._finding(
                 Action.RENAME, Part.ENTITY, f"{entity.name} to {declared.identifier}"
             )
-        shown = self._shown(entity)
-        for name, value in declared.attributes.items():
-            there = shown.get("UserRole" if name == "Role" else name) or type(value)()
-            if there != value:
-                yield self._finding(
-                    Action.CHANGE_ATTRIBUTE, Part.ENTITY, f"{name} from {there!r} to {value!r}"
-                )
-        options = shown.get("BookingOptions") or {}
+        yield from self._attributes(entity, Part.ENTITY, declared.attributes)
+        options = (declared.booking_options and self._shown(entity).get("BookingOptions")) or {}
         for name, value in declared.booking_options.items():
             if options.get(name) != value:
                 yield self._finding(
@@ -293,36 +314,92 @@ class _Entry:
                     f"{name} from {options.get(name)} to {value}",
                 )
 
+    def _attributes(
+        self, entity: Entity, part: Part, attributes: Mapping[str, Any]
+    ) -> Iterator[Finding]:
+        for name, value in attributes.items():
+            there = self._shown(entity).get("UserRole" if name == "Role" else name)
+            there = there or type(value)()
+            if there != value:
+                detail = f"{name} from {there!r} to {value!r}"
+                yield self._finding(Action.CHANGE_ATTRIBUTE, part, detail)
+
     def _shown(self, entity: Entity) -> Mapping[str, Any]:
         """What the list shows where that is all that is declared, else the description."""
         declared = self._declared
-        is_listed = declared.attributes.keys() <= LISTED_ATTRIBUTES[entity.kind]
-        if is_listed and not declared.booking_options:
-            return entity.listed
-        return self._organization.described(entity)
+        if self._description is None:
+            attributes = declared.attributes.keys() | declared.user_attributes.keys()
+            is_listed = attributes <= LISTED_ATTRIBUTES[entity.kind]
+            is_enough = is_listed and not declared.booking_options
+            self._description = entity.listed if is_enough else self._organization.described(entity)
+        return self._description
 
     def _registration_changes(self, entity: Entity, email: str) -> Iterator[Finding]:
         expected = set[str]()
+        own = self._own if self._own and self._own.email else None
         if not entity.is_enabled:
-            yield from self._address(
-                entity, email, Action.ENABLE, f"it is {entity.state.lower()}, declared is {email}"
-            )
+            detail = f"it is {entity.state.lower()}, declared is {email}"
+            if own and not self._declares_anew(own, email):
+                yield self._finding(Action.STAY_DISABLED, Part.REGISTRATION, detail)
+                return
+            yield from self._address(entity, email, Action.ENABLE, detail)
         elif (entity.email or "").casefold() != email.casefold():
+            if own is None:
+                yield self._refused(
+                    Part.REGISTRATION,
+                    f"it has {entity.email}, declared is {email}: declare the address it has, and "
+                    "change it in a second deployment",
+                )
+                return
             expected = {(entity.email or "").casefold()}
             yield from self._address(
                 entity, email, Action.CHANGE_ADDRESS, f"{entity.email} to {email}"
             )
-        if self._declared.aliases is None:
-            return
+        yield from self._attributes(entity, Part.REGISTRATION, self._declared.user_attributes)
+        if self._declared.aliases is not None:
+            yield from self._alias_changes(entity, email, self._declared.aliases, own, expected)
+
+    def _declares_anew(self, own: Declaration, email: str) -> bool:
+        """Whether an update enables a mailbox again that was disabled outside the stack."""
+        is_same_address = (own.email or "").casefold() == email.casefold()
+        return not is_same_address or own.revision != self._declared.revision
+
+    def _alias_changes(
+        self,
+        entity: Entity,
+        email: str,
+        declared: Collection[str],
+        own: Declaration | None,
+        expected: Collection[str],
+    ) -> Iterator[Finding]:
         aliases = self._organization.aliases(entity)
-        there = {alias.casefold() for alias in aliases} | expected
-        wanted = {alias.casefold() for alias in self._declared.aliases}
+        there = {alias.casefold() for alias in aliases} | {*expected}
+        wanted = {alias.casefold() for alias in declared}
+        before = {alias.casefold() for alias in (own and own.aliases) or ()}
+        removed = sorted(
+            alias
+            for alias in there - wanted - {email.casefold()}
+            if self._declared.remove_other_aliases or alias in before
+        )
+        if removed and own is None:
+            yield self._undeclared(Part.REGISTRATION, "aliases", removed)
+            return
         for alias in sorted(wanted - there - {email.casefold()}):
             yield from self._address(entity, alias, Action.ADD_ALIAS, alias)
-        before = {alias.casefold() for alias in (self._owned and self._owned.aliases) or ()}
-        for alias in sorted(there - wanted - {email.casefold()}):
-            if self._declared.remove_other_aliases or alias in before:
-                yield self._finding(Action.REMOVE_ALIAS, Part.REGISTRATION, alias)
+        for alias in removed:
+            yield self._finding(Action.REMOVE_ALIAS, Part.REGISTRATION, alias)
+
+    def _undeclared(self, part: Part, what: str, found: Collection[str]) -> Finding:
+        shown = ", ".join([*found][:3]) + (", ..." if len(found) > 3 else "")
+        return self._refused(
+            part,
+            f"it has {len(found)} {what} that are not declared ({shown}): declare them, and remove "
+            "them in a second deployment",
+        )
+
+    def _refused(self, part: Part, detail: str) -> Finding:
+        """A first declaration changes nothing that it finds: a rollback could not restore it."""
+        return self._finding(Action.REFUSED, part, detail)
 
     def _address(
         self, entity: Entity | None, address: str, action: Action, detail: str
@@ -352,19 +429,20 @@ class _Entry:
         if self._declared.associated is None:
             return
         there = {member.entity_id: member for member in self._organization.associated(entity)}
-        wanted = set[str]()
-        for identifier in self._declared.associated:
-            member = self._organization.find(identifier)
+        members = {name: self._organization.find(name) for name in self._declared.associated}
+        wanted = {member.entity_id for member in members.values() if member}
+        undeclared = sorted(there[entity_id].name for entity_id in there.keys() - wanted)
+        if undeclared and not (self._own and self._own.has_member_list):
+            word = "members" if entity.kind is Kind.GROUP else "delegates"
+            yield self._undeclared(Part.ASSOCIATED, word, undeclared)
+            return
+        for identifier, member in members.items():
             if member is None or not member.exists:
                 yield self._associate(identifier)
-                continue
-            wanted.add(member.entity_id)
-            if member.entity_id not in there:
+            elif member.entity_id not in there:
                 yield self._finding(_ADD[entity.kind], Part.ASSOCIATED, member.name)
-        for member in sorted(
-            (there[entity_id] for entity_id in there.keys() - wanted), key=lambda m: m.name
-        ):
-            yield self._finding(_REMOVE[entity.kind], Part.ASSOCIATED, member.name)
+        for name in undeclared:
+            yield self._finding(_REMOVE[entity.kind], Part.ASSOCIATED, name)
 
     def _associate(self, identifier: str) -> Finding:
         """The association of what WorkMail may not show yet."""
@@ -386,12 +464,15 @@ class _Entry:
             self._declared.where,
             self._declared.organization_id,
             self._entity.entity_id if self._entity else None,
-            needs_revision=self._owned is not None and self._is_as_deployed(part, self._owned),
+            needs_revision=action is Action.STAY_DISABLED
+            or (self._own is not None and self._is_as_deployed(part, self._own)),
         )
 
     def _is_as_deployed(self, part: Part, owned: Declaration) -> bool:
         """Whether the template stays the same in this part, so that the function is not called."""
         declared = self._declared
+        if declared.revision != owned.revision:
+            return False
         match part:
             case Part.ENTITY:
                 return (
@@ -404,6 +485,7 @@ class _Entry:
                 return bool(is_same_entity) and (
                     (declared.email, declared.aliases, declared.remove_other_aliases)
                     == (owned.email, owned.aliases, owned.remove_other_aliases)
+                    and dict(declared.user_attributes) == dict(owned.user_attributes)
                 )
         return dict(declared.booking_options) == dict(owned.booking_options) and (
             self._ids(declared.associated) == self._ids(owned.associated)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +29,13 @@ _NOT_ATTRIBUTES = {
     "members",
     "delegates",
     "reset_password",
+    "revision",
     *_BOOKING_OPTIONS,
+}
+# What CreateUser accepts. The registration sets the other attributes of an enabled user.
+_SET_BEFORE_ENABLING = {
+    *("DisplayName", "Role", "FirstName", "LastName"),
+    *("HiddenFromGlobalAddressList", "IdentityProviderUserId"),
 }
 
 
@@ -36,14 +44,15 @@ class Declaration:
     """One entity as it is declared.
 
     `kind` is None for a mere mailbox of an entity that exists without the declaration. What is None
-    is not managed. `attributes` and `booking_options` have WorkMail's own names. `entity_id` is the
-    canonical id, which only a deployed stack knows.
+    is not managed. Attributes and options have WorkMail's own names; the registration sets
+    `user_attributes`. `entity_id` is the canonical id, which only a deployed stack knows.
     """
 
     where: str
     identifier: str
     kind: Kind | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    user_attributes: Mapping[str, Any] = field(default_factory=dict)
     booking_options: Mapping[str, bool] = field(default_factory=dict)
     associated: tuple[str, ...] | None = None
     email: str | None = None
@@ -55,6 +64,25 @@ class Declaration:
     organization_id: str = ""
     entity_id: str | None = None
     construct_path: str = ""
+    revision: str | None = None
+
+    @property
+    def has_member_list(self) -> bool:
+        return self.associated is not None or bool(self.booking_options)
+
+    def is_of_construct(self, key: str) -> bool:
+        """Whether a deployed declaration is that of the construct with this id.
+
+        Without a path in the template, the logical id is recognized where at most one construct
+        with a plain id is above this one.
+        """
+        if self.construct_path:
+            # The last component is the resource itself.
+            return self.construct_path.split("/")[-2:-1] == [key]
+        logical_id = self.where.rpartition("/")[2]
+        scope = logical_id[:-8].removesuffix(re.sub(r"[^A-Za-z0-9]", "", key))
+        path = "/".join(filter(None, (scope, key, "Resource")))
+        return hashlib.md5(path.encode()).hexdigest()[:8].upper() == logical_id[-8:]
 
 
 def of_file(file: OrganizationFile) -> list[Declaration]:
@@ -75,13 +103,17 @@ def _of_entry(file: OrganizationFile, entry: Entry) -> Declaration:
         for option, value in options.items()
         if option not in _NOT_ATTRIBUTES
     }
+    late = attributes.keys() - _SET_BEFORE_ENABLING if entry.section == "users" else set[str]()
+    if "email" not in options:
+        late = set()
     associated = options.get("members", options.get("delegates"))
     aliases = options.get("aliases")
     return Declaration(
         where=f"{file.path}:{entry.line}",
         identifier=options["name"] if kind else options["entity_id"],
         kind=kind,
-        attributes=attributes if kind else {},
+        attributes={name: attributes[name] for name in attributes.keys() - late} if kind else {},
+        user_attributes={name: attributes[name] for name in late},
         booking_options={
             workmails_name(option): options[option]
             for option in _BOOKING_OPTIONS
@@ -96,4 +128,5 @@ def _of_entry(file: OrganizationFile, entry: Entry) -> Declaration:
         mailbox_removal_policy=entry.mailbox_removal_policy,
         organization_id=file.organization_id,
         construct_path=entry.key,
+        revision=options.get("revision"),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from cdk_workmail_cli.declaration import Declaration, of_file, workmails_name
+from cdk_workmail_cli.declaration import of_file, workmails_name
 from cdk_workmail_cli.organization import Entity, Kind, Organization
 from cdk_workmail_file import SCHEMA_PATH, SECTIONS, InvalidFile, OrganizationFile, parse
 
@@ -103,7 +103,7 @@ class _Kept:
             for entry, declaration in zip(existing.entries, of_file(existing), strict=True):
                 options = self._document[entry.section][entry.key]
                 place = (entry.section, entry.key, options)
-                entity = _meant(organization, declaration)
+                entity = organization.meant(declaration.identifier, declaration.kind)
                 if entity and entity.exists:
                     self._places[entity.entity_id] = place
                 else:
@@ -128,13 +128,6 @@ class _Kept:
 
     def without_entity(self) -> list[_Place]:
         return self._without_entity
-
-
-def _meant(organization: Organization, declaration: Declaration) -> Entity | None:
-    if declaration.kind is None:
-        return organization.find(declaration.identifier)
-    named = organization.named(declaration.identifier)
-    return named if named and named.kind is declaration.kind else None
 
 
 def _reason_to_omit(entity: Entity) -> str | None:

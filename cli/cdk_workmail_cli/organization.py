@@ -132,6 +132,13 @@ class Organization:
         """The existing entity of any kind with this name, ignoring case."""
         return self._by_name.get(name.casefold())
 
+    def meant(self, identifier: str, kind: Kind | None) -> Entity | None:
+        """The entity of this kind and name, or without a kind any entity."""
+        if kind is None:
+            return self.find(identifier)
+        named = self.named(identifier)
+        return named if named and named.kind is kind else None
+
     def identifier(self, entity: Entity) -> str:
         """How a file names the entity: by its name where that is enough, else by its id."""
         is_plain = _ENTITY_ID.fullmatch(entity.name) and self.find(entity.name) is entity
@@ -154,8 +161,16 @@ class Organization:
     def is_domain_verified(self, domain: str) -> bool | None:
         """Whether addresses of the domain can be given; None if the organization lacks it."""
         domain = domain.casefold()
+        if domain in self._domains_in_use:
+            return True
         if domain not in self._domains:
-            self._domains[domain] = self._domain_verified(domain)
+            try:
+                found = self._call("GetMailDomain", DomainName=domain)
+                self._domains[domain] = found.get("OwnershipVerificationStatus") == "VERIFIED"
+            except CallRefused as error:
+                if error.code != "MailDomainNotFoundException":
+                    raise
+                self._domains[domain] = None
         return self._domains[domain]
 
     def described(self, entity: Entity) -> Mapping[str, Any]:
@@ -192,15 +207,6 @@ class Organization:
             )
         )
 
-    def _domain_verified(self, domain: str) -> bool | None:
-        try:
-            found = self._call("GetMailDomain", DomainName=domain)
-        except CallRefused as error:
-            if error.code == "MailDomainNotFoundException":
-                return None
-            raise
-        return bool(found.get("OwnershipVerificationStatus") == "VERIFIED")
-
     def _list(self, operation: str, member: str, **parameters: Any) -> list[Any]:
         try:
             rows = listed(
@@ -225,6 +231,11 @@ class Organization:
     def _count(self) -> None:
         self._details += 1
         self._progress("details read", self._details)
+
+    @cached_property
+    def _domains_in_use(self) -> set[str]:
+        """The domains of primary addresses, which were verified: they cost no call each."""
+        return {address.rpartition("@")[2] for address in self._by_address}
 
     @cached_property
     def _by_id(self) -> dict[str, Entity]:

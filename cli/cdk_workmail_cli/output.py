@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TextIO
+from typing import Self, TextIO
 
 from cdk_workmail_cli.comparison import Action, Finding
 
@@ -14,7 +14,7 @@ from cdk_workmail_cli.comparison import Action, Finding
 _DRIFT = {
     Action.CREATE: "missing",
     Action.NOT_THERE: "missing",
-    Action.ENABLE: "off",
+    Action.STAY_DISABLED: "off",
     Action.RENAME: "name changed",
     Action.CHANGE_ATTRIBUTE: "attribute changed",
     Action.CHANGE_ADDRESS: "address changed",
@@ -93,26 +93,43 @@ class Report:
     def _all_notes(self) -> list[str]:
         skipped = any(finding.needs_revision for finding in self.findings)
         repair = (
-            "* No property changes, so the next deployment skips it. Change the resource's "
-            "`Revision` to have it mended."
+            "* The next deployment does not mend this: change the `revision` of the declaration."
         )
         return [*([repair] if skipped else []), *self.notes]
 
 
 class Progress:
-    """One line that counts, on a terminal only."""
+    """One line that counts, on a terminal only, and at the end how often calls were repeated."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_shown = stream.isatty()
+        self._repeated = 0
 
     def __call__(self, what: str, count: int) -> None:
         if self._is_shown:
             print(f"\r{count} {what}\033[K", end="", file=self._stream, flush=True)
 
-    def end(self) -> None:
+    def repeated(self, count: int) -> None:
+        """Counts the calls that were sent again."""
+        self._repeated += count
+
+    def clear(self) -> None:
+        """Before anything else is printed."""
         if self._is_shown:
             print("\r\033[K", end="", file=self._stream, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+        if self._repeated:
+            print(
+                f"cdk-workmail: {self._repeated} calls were sent again, because AWS throttled them "
+                "or did not respond",
+                file=self._stream,
+            )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

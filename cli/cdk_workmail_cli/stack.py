@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdk_workmail_cli.aws import CallRefused, Service
@@ -29,6 +29,10 @@ _ASSOCIATED = {
 }
 _TYPES = {_REGISTRATION, *_ENTITIES, *_ASSOCIATED}
 _GONE = ("DELETE_COMPLETE", "CREATE_FAILED")
+# Not declared, or no longer; a deleted stack lists what it retained as DELETE_SKIPPED.
+_DELETED = ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_SKIPPED")
+ANNOUNCEMENTS = "/cdk-workmail"
+"""Below it, each organization has a parameter with the id of each stack that declares something."""
 
 
 class _Unknown:
@@ -40,11 +44,15 @@ _UNKNOWN = _Unknown()
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """What is deployed. `unread` names properties that only CloudFormation can resolve."""
+    """What is deployed. `unread` names properties that only CloudFormation can resolve.
 
-    declarations: tuple[Declaration, ...]
-    regions: Mapping[str, str | None]
-    unread: tuple[str, ...]
+    `others` are the declarations of other stacks, by physical id.
+    """
+
+    declarations: tuple[Declaration, ...] = ()
+    regions: Mapping[str, str | None] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,18 @@ class _Resource:
         return f"{self.stack}/{self.logical_id}"
 
 
-def read_stack(cloudformation: Service, stack_name: str) -> DeployedStack:
-    """Reads the stack with the stacks nested in it. Raises CommandFailed."""
+def read_stack(
+    cloudformation: Service, ssm: Service, stack_name: str, organization_ids: Iterable[str] = ()
+) -> DeployedStack:
+    """Reads the stack with the stacks nested in it, and what others declare beside it.
+
+    Others are looked up for the organizations of the stack and for these. Raises CommandFailed.
+    """
     declarations: dict[tuple[str, str], Declaration] = {}
     regions: dict[str, str | None] = {}
     unread: list[str] = []
-    for resource in _resources(cloudformation, stack_name):
+    own: set[str] = set()
+    for resource in _resources(cloudformation, stack_name, own):
         identity = _PHYSICAL_ID.fullmatch(resource.physical_id)
         if identity is None:
             continue
@@ -82,7 +96,39 @@ def read_stack(cloudformation: Service, stack_name: str) -> DeployedStack:
             entity_id=identity["entity"],
         )
         declarations[key] = _with(before, resource, unread)
-    return DeployedStack(tuple(declarations.values()), regions, tuple(unread))
+    others = _others(cloudformation, ssm, {*regions, *organization_ids}, own)
+    return DeployedStack(tuple(declarations.values()), regions, tuple(unread), others)
+
+
+def _others(
+    cloudformation: Service, ssm: Service, organization_ids: Iterable[str], own: Collection[str]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for organization_id in organization_ids:
+        path = f"{ANNOUNCEMENTS}/{organization_id}"
+        for parameter in ssm.pages("GetParametersByPath", "Parameters", Path=path):
+            if parameter["Value"] not in own:
+                stack = parameter["Name"].rpartition("/")[2]
+                for row in _listed_if_exists(cloudformation, parameter["Value"]):
+                    if row["ResourceType"] in _TYPES and row["ResourceStatus"] not in _DELETED:
+                        declared_as = f"{row['LogicalResourceId']} of stack {stack}"
+                        found[row.get("PhysicalResourceId", "")] = declared_as
+    return found
+
+
+def _listed_if_exists(cloudformation: Service, stack_id: str) -> list[Any]:
+    try:
+        return _listed(cloudformation, stack_id)
+    except CallRefused as error:
+        if "does not exist" in str(error):
+            return []
+        raise
+
+
+def _listed(cloudformation: Service, stack: str) -> list[Any]:
+    return list(
+        cloudformation.pages("ListStackResources", "StackResourceSummaries", StackName=stack)
+    )
 
 
 def _with(before: Declaration, resource: _Resource, unread: list[str]) -> Declaration:
@@ -95,6 +141,7 @@ def _with(before: Declaration, resource: _Resource, unread: list[str]) -> Declar
             return default
         return value
 
+    before = replace(before, revision=known("Revision", None))
     if resource.type in _ENTITIES:
         return replace(
             before,
@@ -125,6 +172,8 @@ def _with(before: Declaration, resource: _Resource, unread: list[str]) -> Declar
         identifier=known("EntityId", before.identifier)
         if before.kind is None
         else before.identifier,
+        construct_path=before.construct_path or resource.path,
+        user_attributes=known("UserAttributes", {}),
         email=known("Email", None),
         aliases=None if aliases is None else tuple(aliases),
         remove_other_aliases=_boolean(known("RemoveOtherAliases", False)),
@@ -133,24 +182,26 @@ def _with(before: Declaration, resource: _Resource, unread: list[str]) -> Declar
     )
 
 
-def _resources(cloudformation: Service, stack_name: str) -> Iterator[_Resource]:
-    """The custom resources of WorkMail in the stack, and in the stacks nested in it."""
+def _resources(cloudformation: Service, stack_name: str, own: set[str]) -> Iterator[_Resource]:
+    """The custom resources of WorkMail in the stack, and in the stacks nested in it.
+
+    Adds the ids of these stacks to `own`.
+    """
     template = _template(cloudformation, stack_name)
     rows = {
         row["LogicalResourceId"]: row
-        for row in cloudformation.pages(
-            "ListStackResources", "StackResourceSummaries", StackName=stack_name
-        )
+        for row in _listed(cloudformation, stack_name)
         if row["ResourceStatus"] not in _GONE and row.get("PhysicalResourceId")
     }
     (described,) = cloudformation.call("DescribeStacks", StackName=stack_name)["Stacks"]
+    own.add(described["StackId"])
     resolver = _Resolver(template, rows, described)
     for logical_id, declared in template.get("Resources", {}).items():
         if logical_id not in rows:
             continue
         physical_id = rows[logical_id]["PhysicalResourceId"]
         if declared["Type"] == _NESTED_STACK:
-            yield from _resources(cloudformation, physical_id)
+            yield from _resources(cloudformation, physical_id, own)
         elif declared["Type"] in _TYPES:
             yield _Resource(
                 described["StackName"],

@@ -1,4 +1,4 @@
-"""The code of the function, put together at synth from what is installed."""
+"""The code of both functions, put together at synth from what is installed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from importlib.metadata import PackagePath
 
 HANDLER = "workmail_provider.handler.handler"
+EXPORTER_HANDLER = "workmail_exporter.handler.handler"
 CRHELPER_VERSION = "2.0.12"
 _PACKAGE = Path(__file__).parent
 
 
-def provider_code() -> lambda_.Code:
-    """The function's package and crhelper, without Docker, network or pip.
+def function_code() -> lambda_.Code:
+    """The functions' packages and crhelper, without Docker, network or pip.
 
     Raises RuntimeError if crhelper is not of the pinned version: it is part of the asset, so it
     decides the asset's hash and how the function behaves.
@@ -57,16 +58,15 @@ class _Copies:
 def _files() -> Iterator[tuple[str, Path]]:
     source = _source()
     for file in sorted(source.rglob("*.py")):
-        yield f"{source.name}/{file.relative_to(source).as_posix()}", file
+        yield file.relative_to(source).as_posix(), file
     for packaged in _crhelper():
         yield f"crhelper/{packaged.name}", Path(str(packaged.locate()))
 
 
 def _source() -> Path:
-    """The function's package: in a wheel inside this one, in a checkout beside `constructs`."""
+    """The functions' packages: in a wheel inside this one, in a checkout beside `constructs`."""
     folders = (_PACKAGE / "lambda_src", _PACKAGE.parents[1] / "lambda_src")
-    root = next(folder for folder in folders if folder.is_dir())
-    return root / "workmail_provider"
+    return next(folder for folder in folders if folder.is_dir())
 
 
 def _crhelper() -> list[PackagePath]:

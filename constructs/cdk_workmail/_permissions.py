@@ -23,15 +23,16 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
 
 from cdk_workmail._actions import Permission
-from cdk_workmail.export import EXPORT_KEY_ACTIONS, EXPORT_ROLE_PATH, MailboxExport
+from cdk_workmail._export_access import (
+    ExportAccess,
+    export_access,
+    listing,
+    organization_arn,
+    passing,
+)
+from cdk_workmail.export import EXPORT_ROLE_PATH, MailboxExport
 from cdk_workmail.provider import WorkMailProvider
 
-_EXPORT_SERVICE = "export.workmail.amazonaws.com"
-_EXPORT_ACTIONS = (
-    "workmail:StartMailboxExportJob",
-    "workmail:DescribeMailboxExportJob",
-    "workmail:ListMailboxExportJobs",
-)
 _STACK_OPERATIONS = ("cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents")
 _PASSWORD_TAG = "cdk-workmail-passwords"
 
@@ -252,7 +253,7 @@ class StackPermissions(Construct):
     def _create_organization_policy(
         self, permission: Permission, organization_id: str, region: str | None
     ) -> CfnResource:
-        arn = _organization_arn(self, organization_id, region)
+        arn = organization_arn(Stack.of(self), organization_id, region)
         statement = iam.PolicyStatement(actions=[*permission.actions], resources=[arn])
         id = f"{permission.id}{self._digest(arn)}"
         policy = cast("iam.Policy | None", self.node.try_find_child(id))
@@ -276,31 +277,24 @@ class StackPermissions(Construct):
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         stack = Stack.of(self)
-        organization = _organization_arn(self, organization_id, region)
+        access = export_access(stack, export, organization_id, region)
         bucket, key = export.bucket, export.encryption_key
-        objects = bucket.arn_for_objects(f"{export.prefix}/{organization_id}/*")
-        service = iam.ServicePrincipal(
-            _EXPORT_SERVICE,
-            conditions={
-                "StringEquals": {"aws:SourceAccount": stack.account},
-                "ArnLike": {"aws:SourceArn": organization},
-            },
-        )
-        through_s3 = {"kms:ViaService": f"s3.{region or stack.region}.amazonaws.com"}
-        access = [
+        statements = [
+            access.starting,
+            # A mailbox is deregistered when its export is seen in the bucket, and a line says so.
+            listing(export, access),
             iam.PolicyStatement(
-                actions=["s3:GetBucketPolicyStatus"], resources=[bucket.bucket_arn]
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects(f"{access.folder}/_manifest/*")],
             ),
             iam.PolicyStatement(
-                actions=["s3:AbortMultipartUpload", "s3:PutObject"], resources=[objects]
-            ),
-            iam.PolicyStatement(
-                actions=EXPORT_KEY_ACTIONS,
+                actions=["kms:GenerateDataKey"],
                 resources=[key.key_arn],
-                conditions={"StringEquals": through_s3},
+                conditions=access.through_s3,
             ),
         ]
-        starting = iam.PolicyStatement(actions=[*_EXPORT_ACTIONS], resources=[organization])
+        organization = organization_arn(stack, organization_id, region)
+        objects = bucket.arn_for_objects(f"{access.folder}/*")
 
         digest = self._digest(path_in_stage(export), organization, objects, key.key_arn)
         found = self._export_roles.get(digest)
@@ -308,12 +302,12 @@ class StackPermissions(Construct):
             # As with organizations: alike here, and perhaps not when deployed.
             trust = cast(iam.PolicyDocument, found.role.assume_role_policy)
             trust.add_statements(
-                iam.PolicyStatement(actions=["sts:AssumeRole"], principals=[service])
+                iam.PolicyStatement(actions=["sts:AssumeRole"], principals=[access.service])
             )
-            found.access.add_statements(*access)
-            found.policy.add_statements(starting)
+            found.access.add_statements(*access.writing)
+            found.policy.add_statements(*statements)
         else:
-            found = self._create_export_role(digest, service, access, starting)
+            found = self._create_export_role(digest, access, statements)
             self._export_roles[digest] = found
         return ExportPermissions(
             policy=cast(CfnResource, found.policy.node.default_child),
@@ -329,26 +323,20 @@ class StackPermissions(Construct):
     def _create_export_role(
         self,
         digest: str,
-        service: iam.IPrincipal,
-        access: list[iam.PolicyStatement],
-        starting: iam.PolicyStatement,
+        access: ExportAccess,
+        statements: list[iam.PolicyStatement],
     ) -> _ExportRole:
-        document = iam.PolicyDocument(statements=access)
+        document = iam.PolicyDocument(statements=access.writing)
         role = iam.Role(
             self,
             f"ExportRole{digest}",
             path=EXPORT_ROLE_PATH,
             description="Exports mailboxes of Amazon WorkMail before they are deregistered",
-            assumed_by=service,
+            assumed_by=access.service,
             # In the role and not beside it, where it would need a dependency of its own.
             inline_policies={"Export": document},
         )
-        passing = iam.PolicyStatement(
-            actions=["iam:PassRole"],
-            resources=[role.role_arn],
-            conditions={"StringEquals": {"iam:PassedToService": _EXPORT_SERVICE}},
-        )
-        policy = self._policy(f"Export{digest}", [starting, passing])
+        policy = self._policy(f"Export{digest}", [*statements, passing(role)])
         if self._continuing is None:
             # An export outlasts an invocation, and the function then calls itself.
             self._continuing = self._policy(
@@ -418,7 +406,7 @@ class NestedStackPermissions(Construct):
             return self._await(self._above.on_organization(permission, organization_id, region))
         key = (permission.id, organization_id, region)
         if key not in self._by_permission:
-            arn = _organization_arn(self, organization_id, region)
+            arn = organization_arn(Stack.of(self), organization_id, region)
             statement = iam.PolicyStatement(actions=[*permission.actions], resources=[arn])
             id = f"{permission.id}{resolved_digest(Stack.of(self), arn)}"
             policy = _attached_policy(self, id, self._above.role, [statement])
@@ -460,15 +448,6 @@ def _attached_policy(
         policy_name=f"{Names.unique_resource_name(scope, max_length=100)}{id}",
         roles=[role],
         statements=statements,
-    )
-
-
-def _organization_arn(scope: Construct, organization_id: str, region: str | None) -> str:
-    return Stack.of(scope).format_arn(
-        service="workmail",
-        region=region,
-        resource="organization",
-        resource_name=organization_id,
     )
 
 

@@ -209,7 +209,7 @@ class StackDeclarations(Construct):
 
         Raises ValueError if the export or the provider does not suit the organization's exports.
         """
-        _check_export_region(registration, export, region or self._region)
+        check_export_region(registration, "mailbox_export", export, region or self._region)
         _check_export_timeout(registration, provider)
         self._count_export(organization_id, region)
         permissions = self.permissions(registration, provider)
@@ -244,12 +244,15 @@ class StackDeclarations(Construct):
         return StackPermissions(self, f"Permissions{digest}", provider=provider)
 
 
-def _check_export_region(registration: Construct, export: MailboxExport, region: str) -> None:
+def check_export_region(
+    construct: Construct, option: str, export: MailboxExport, region: str
+) -> None:
+    """Raises ValueError for an export that WorkMail cannot write to."""
     for field, given in (("bucket", export.bucket), ("encryption_key", export.encryption_key)):
         got = given.env.region
         if _differ(got, region):
             raise ValueError(
-                f"{registration.node.path}: mailbox_export must have its {field} in the "
+                f"{construct.node.path}: {option} must have its {field} in the "
                 f"organization's region {region!r}, got {got!r} of {export.node.path}: WorkMail "
                 f"exports within a region only"
             )

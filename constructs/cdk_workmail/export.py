@@ -78,6 +78,7 @@ class MailboxExport(Construct):
         encryption_key: kms.IKey | None = None,
         prefix: str | None = None,
         maximum_age: Duration | None = None,
+        archive_after: Duration | None = None,
     ) -> None:
         """Creates the bucket and the key, unless you give them.
 
@@ -94,6 +95,10 @@ class MailboxExport(Construct):
             the start of the last export. So with less than 24 hours there can be a time when a
             removal can neither start an export nor use the last one: it fails, and the mailbox
             stays enabled. WorkMail lists exports for seven days.
+        :param archive_after: When exports move to the storage class S3 Glacier Instant Retrieval:
+            whole days, at least 1; never by default. They stay readable at once, at a lower price
+            for storage and a higher one for reading, and S3 charges for at least 90 days. For a
+            bucket of your own, declare the lifecycle there.
         """
         super().__init__(scope, id)
         check_type(self, "maximum_age", maximum_age, Duration)
@@ -101,10 +106,23 @@ class MailboxExport(Construct):
         PREFIX.check(self, self.prefix)
         self.maximum_age = maximum_age or _DEFAULT_AGE
         self._check_age(self.maximum_age)
+        self._check_archive(bucket, archive_after)
         if encryption_key is None and bucket is not None:
             encryption_key = bucket.encryption_key
         self.encryption_key = self._admit(encryption_key) if encryption_key else self._create_key()
-        self.bucket = bucket or self._create_bucket()
+        self.bucket = bucket or self._create_bucket(archive_after)
+
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets the grantee read all exports, manifests and reports: all mail of the organizations.
+
+        A key of another app, whose policy does not leave it to IAM, has to allow kms:Decrypt too.
+        """
+        grant = self.bucket.grant_read(grantee, f"{self.prefix}/*")
+        own = self.bucket.encryption_key
+        if own is not None and own.key_arn == self.encryption_key.key_arn:
+            # The bucket's grant includes its key.
+            return grant
+        return grant.combine(self.encryption_key.grant_decrypt(grantee))
 
     def _check_age(self, age: Duration) -> None:
         path = self.node.path
@@ -115,6 +133,22 @@ class MailboxExport(Construct):
             raise ValueError(
                 f"{path}: maximum_age must be 0 to {oldest:.0f} whole seconds, got {seconds:g}: "
                 f"WorkMail lists exports for seven days"
+            )
+
+    def _check_archive(self, bucket: s3.IBucket | None, archive_after: Duration | None) -> None:
+        path = self.node.path
+        check_type(self, "archive_after", archive_after, Duration)
+        if archive_after is None:
+            return
+        if bucket is not None:
+            raise ValueError(
+                f"{path}: archive_after must come without bucket, got {bucket.node.path}: declare "
+                f"the lifecycle of your own bucket there"
+            )
+        days = archive_after.to_days(integral=False)
+        if days < 1 or days % 1:
+            raise ValueError(
+                f"{path}: archive_after must be at least 1 day, in whole days, got {days:g}"
             )
 
     def _admit(self, key: kms.IKey) -> kms.IKey:
@@ -159,7 +193,17 @@ class MailboxExport(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _create_bucket(self) -> s3.Bucket:
+    def _create_bucket(self, archive_after: Duration | None) -> s3.Bucket:
+        archive = archive_after and s3.LifecycleRule(
+            id="Archive",
+            prefix=f"{self.prefix}/",
+            transitions=[
+                s3.Transition(
+                    storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                    transition_after=archive_after,
+                )
+            ],
+        )
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -169,6 +213,7 @@ class MailboxExport(Construct):
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.encryption_key,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[archive] if archive else None,
             removal_policy=RemovalPolicy.RETAIN,
         )
         # A bucket that is kept without its policy would be open to requests without TLS.

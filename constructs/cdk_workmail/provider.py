@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_workmail._asset import HANDLER, provider_code
+from cdk_workmail._asset import HANDLER, function_code
 from cdk_workmail._role import FunctionRole
 from cdk_workmail._validation import check_type
 
@@ -109,7 +109,7 @@ class WorkMailProvider(Construct):
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler=HANDLER,
-            code=provider_code(),
+            code=function_code(),
             role=self.role,
             memory_size=memory_size,
             timeout=timeout,

@@ -31,7 +31,7 @@ from cdk_workmail.resource import WorkMailResource
 from cdk_workmail.user import WorkMailUser
 from cdk_workmail_file import Entry, OrganizationFile, check, read, read_csv
 
-DEFAULT_CONCURRENCY = 5
+DEFAULT_CONCURRENCY = 3
 _CONSTRUCTS: Mapping[str, Callable[..., Entity]] = {
     "users": WorkMailUser,
     "groups": WorkMailGroup,

@@ -205,6 +205,8 @@ def _with_defaults(
     section: str, options: Mapping[str, Any], document: Mapping[str, Any]
 ) -> dict[str, Any]:
     defaults = dict(document.get("defaults", {}))
+    if "revision" in document:
+        defaults["revision"] = document["revision"]
     policy = defaults.pop("mailbox_removal_policy", None)
     if policy and section == "mailboxes":
         defaults["removal_policy"] = policy

@@ -13,16 +13,10 @@ from typing import Any
 
 import pytest
 from aws_cdk import CfnParameter, Fn, NestedStack, RemovalPolicy, Stack
-from constructs import Construct
 
-from cdk_workmail import (
-    MailboxExport,
-    WorkMailGroup,
-    WorkMailRegistration,
-    WorkMailResource,
-    WorkMailUser,
-)
-from cdk_workmail_file import OrganizationFile, read
+from cdk_workmail import MailboxExport, WorkMailRegistration, WorkMailRoster
+from cdk_workmail_cli.declaration import of_file
+from cdk_workmail_file import read
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Organization
 from tests.local.pipeline import ROOT, Pipeline
@@ -30,11 +24,6 @@ from tests.local.pipeline import ROOT, Pipeline
 Command = Callable[..., tuple[int, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-_CONSTRUCTS: dict[str, Callable[..., Any]] = {
-    "users": WorkMailUser,
-    "groups": WorkMailGroup,
-    "resources": WorkMailResource,
-}
 _OPERATIONS = {
     "create": "Create{kind}",
     "delete": "Delete{kind}",
@@ -48,7 +37,6 @@ _OPERATIONS = {
     "add delegate": "AssociateDelegateToResource",
     "remove delegate": "DisassociateDelegateFromResource",
 }
-_OF_THE_REGISTRATION = ("email", "aliases", "remove_other_aliases")
 
 
 @pytest.fixture
@@ -79,36 +67,11 @@ def command(run: Run) -> Command:
     return run_it
 
 
-def declare(scope: Construct, file: OrganizationFile, **common: Any) -> None:
-    """Declares what a file declares."""
-    where = {"organization_id": file.organization_id, **common}
-    for entry in file.entries:
-        options = dict(entry.options)
-        policy = options.pop("removal_policy", None)
-        if entry.section == "mailboxes":
-            policy = RemovalPolicy[entry.mailbox_removal_policy]
-            WorkMailRegistration(scope, entry.key, removal_policy=policy, **where, **options)
-            continue
-        options.pop("mailbox_removal_policy", None)
-        registration = {name: options.pop(name) for name in _OF_THE_REGISTRATION if name in options}
-        entity = _CONSTRUCTS[entry.section](
-            scope,
-            entry.key,
-            removal_policy=policy and RemovalPolicy[policy],
-            **where,
-            **options,
-        )
-        if registration:
-            entity.enable(
-                removal_policy=RemovalPolicy[entry.mailbox_removal_policy], **registration
-            )
-
-
-def declaring(file: Path) -> Callable[[Stack], None]:
+def declaring(file: Path, **options: Any) -> Callable[[Stack], None]:
     def define(stack: Stack) -> None:
         # As the CDK's command line has it.
         stack.node.set_context("aws:cdk:enable-path-metadata", True)
-        declare(stack, read(file))
+        WorkMailRoster(stack, "Roster", source=file, **options)
 
     return define
 
@@ -201,7 +164,7 @@ def team(organization: Organization) -> dict[str, Any]:
         "mailboxes": {
             "alice": {
                 "entity_id": "alice",
-                "email": "alice.new@example.com",
+                "email": "alice@example.com",
                 "aliases": ["info@example.com", "press@example.com"],
             },
             "bob": {"entity_id": "bob", "email": "bob@example.com"},
@@ -242,12 +205,14 @@ def team(organization: Organization) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("stacks", [1, 3])
 def test_a_deployment_does_what_the_plan_says(
     local_aws: LocalAws,
     pipeline: Pipeline,
     organization: Organization,
     command: Command,
     tmp_path: Path,
+    stacks: int,
 ) -> None:
     enabled(local_aws, organization, "alice", "info")
     enabled(local_aws, organization, "board-room")
@@ -256,14 +221,16 @@ def test_a_deployment_does_what_the_plan_says(
     local_aws.workmail.calls.clear()
     code, report = command("plan", str(file))
     assert (code, mutating_calls(local_aws)) == (2, Counter())
-    pipeline.deploy(declaring(file))
-    done = mutating_calls(local_aws)
+    pipeline.deploy(declaring(file, stacks=stacks))
     # CreateUser takes no job title, so that the new user is updated too.
-    assert done == planned_calls(report) + Counter(UpdateUser=1)
+    assert mutating_calls(local_aws) == planned_calls(report) + Counter(UpdateUser=1)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
 
     del declared["mailboxes"]["bob"], declared["users"]
-    declared["mailboxes"]["alice"]["aliases"] = ["info@example.com"]
+    declared["mailboxes"]["alice"] |= {
+        "email": "alice.new@example.com",
+        "aliases": ["info@example.com"],
+    }
     declared["groups"]["sales"]["members"] = ["alice"]
     declared["resources"]["board"] |= {"name": "blue-room", "auto_decline_recurring_requests": True}
     written(file, declared)
@@ -276,9 +243,10 @@ def test_a_deployment_does_what_the_plan_says(
         ("delete", "user dora"),
         ("retain", "user emil"),
         ("rename", "resource board-room"),
+        ("change address", "user alice"),
         ("remove alias", "user alice"),
     } < {(found["action"], found["entity"]) for found in report["findings"]}
-    pipeline.deploy(declaring(file))
+    pipeline.deploy(declaring(file, stacks=stacks))
     assert mutating_calls(local_aws) == planned_calls(report)
     assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
 
@@ -296,13 +264,13 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
     bob = {**declared, "mailboxes": {"bob": declared["mailboxes"].pop("bob")}}
     for section in ("users", "groups", "resources"):
         del bob[section]
-    of_root = read(written(tmp_path / "root.json", declared))
-    of_nested = read(written(tmp_path / "nested.json", bob))
+    of_root = written(tmp_path / "root.json", declared)
+    of_nested = written(tmp_path / "nested.json", bob)
 
     def define(stack: Stack) -> None:
-        declare(stack, of_root)
+        WorkMailRoster(stack, "Roster", source=of_root, stacks=2)
         nested = NestedStack(stack, "Nested")
-        declare(nested, of_nested)
+        WorkMailRoster(nested, "Roster", source=of_nested)
         email = CfnParameter(stack, "Email", default="team@example.com").value_as_string
         aliases = CfnParameter(stack, "Aliases", default="crew@example.com|x").value_as_string
         WorkMailRegistration(
@@ -396,6 +364,76 @@ def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_
         "cdk-workmail: cloudformation:GetTemplate is not allowed: attach the policy that "
         "`cdk-workmail policy` prints\n",
     )
+
+
+@pytest.mark.long
+def test_the_aws_cli_lists_the_addresses_and_aliases_that_discover_writes(
+    local_aws: LocalAws, organization: Organization, command: Command, tmp_path: Path
+) -> None:
+    enabled(local_aws, organization, "alice", "info", "press")
+    enabled(local_aws, organization, "board-room")
+    file = tmp_path / "organization.json"
+    organization_id = ("--organization-id", organization.organization_id)
+    assert command("discover", *organization_id, "--output", str(file))[0] == 0
+    listed: dict[str, set[str]] = {}
+    for kind in ("users", "groups", "resources"):
+        query = f"{kind.title()}[?State=='ENABLED'].[Name,Id,Email]"
+        for name, entity_id, email in aws(local_aws, f"list-{kind}", *organization_id, query=query):
+            of_entity = (*organization_id, "--entity-id", entity_id)
+            aliases = aws(local_aws, "list-aliases", *of_entity, query="Aliases")
+            listed[name] = {email, *aliases}
+    assert listed == {
+        declared.identifier: {declared.email, *(declared.aliases or ())}
+        for declared in of_file(read(file))
+        if declared.email
+    }
+
+
+def aws(local_aws: LocalAws, operation: str, *arguments: str, query: str) -> Any:
+    """What the AWS CLI prints."""
+    done = subprocess.run(
+        ["aws", "workmail", operation, *arguments, "--query", query, "--output", "json"],
+        env=local_aws.process_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_what_another_stack_declares_is_retained_as_the_plan_says(
+    local_aws: LocalAws,
+    pipeline: Pipeline,
+    organization: Organization,
+    command: Command,
+    tmp_path: Path,
+) -> None:
+    boxes = {name: {"entity_id": name, "email": f"{name}@example.com"} for name in ("alice", "bob")}
+    document = {"organization_id": organization.organization_id, "mailboxes": boxes}
+    pipeline.deploy(declaring(written(tmp_path / "here.json", document)))
+    there = Pipeline(local_aws, tmp_path / "there", f"{pipeline.stack_name}There")
+    there.deploy(declaring(written(tmp_path / "there.json", document)))
+    local_aws.workmail.calls.clear()
+    try:
+        here = written(tmp_path / "here.json", {**document, "mailboxes": {"bob": boxes["bob"]}})
+        code, report = command("plan", str(here), "--stack", pipeline.stack_name)
+        logical_ids = {
+            physical_id.rpartition("/")[2]: logical_id
+            for logical_id, physical_id in there.resources("Custom::WorkMailRegistration").items()
+        }
+        alice, bob = (
+            f"{logical_ids[organization.entity(name).entity_id]} of stack {there.stack_name}"
+            for name in ("alice", "bob")
+        )
+        assert code == 0
+        assert findings(report) == {
+            ("declared twice", "user bob", f"declared by {bob} too"),
+            ("retain", "user alice", f"no longer declared here, declared by {alice}"),
+        }
+        pipeline.deploy(declaring(here))
+    finally:
+        there.destroy()
+    assert mutating_calls(local_aws) == Counter(DeregisterFromWorkMail=1)
 
 
 def test_a_stack_that_does_not_exist_is_one_line(run: Run) -> None:

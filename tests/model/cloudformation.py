@@ -134,6 +134,29 @@ class Event:
         return self.operation.pending is self
 
     @property
+    def is_late(self) -> bool:
+        """Whether no operation moves the event's stack.
+
+        None reaches a nested stack whose deletion failed, until one deletes it again.
+        """
+        return not self.operation_now.is_in_progress or self.stack.status in (
+            "DELETE_COMPLETE",
+            "DELETE_FAILED",
+        )
+
+    @property
+    def operation_now(self) -> Operation:
+        """The last operation of the event's stack, which is not the event's own if it is late."""
+        assert self.stack.operation
+        return self.stack.operation
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether the stack, or its root, rolls back; another one nested there may begin first."""
+        statuses = [one.status or "" for one in (self.stack, self.stack.root) if one]
+        return any("ROLLBACK" in one and one.endswith("_IN_PROGRESS") for one in statuses)
+
+    @property
     def given_up_at(self) -> float:
         """When CloudFormation stops waiting for a response."""
         return self.sent_at + self.declared.service_timeout

@@ -19,7 +19,7 @@ _UNTIMED = settings(
 )
 # The same steps in every run, and with `--hypothesis-profile model-long` others in each.
 settings.register_profile(
-    "model", _UNTIMED, derandomize=True, database=None, max_examples=500, stateful_step_count=50
+    "model", _UNTIMED, derandomize=True, database=None, max_examples=330, stateful_step_count=50
 )
 settings.register_profile(
     "model-long", _UNTIMED, derandomize=False, max_examples=20_000, stateful_step_count=80

@@ -16,9 +16,7 @@ from local_aws.workmail import (
     Behaviour,
     Drop,
     Entity,
-    ExportOrder,
     Failure,
-    Mailbox,
     WorkMail,
     WorkMailError,
 )
@@ -35,6 +33,7 @@ from tests.model.function import CallFault, Delivery, Function, Run, RunFaults, 
 from tests.model.registration_oracle import RegistrationOracle
 from tests.model.templates import SERVICE_TIMEOUT, Declared, Export
 from tests.support.lambda_fakes import ORGANIZATION_ID
+from tests.support.s3 import S3
 
 T = TypeVar("T")
 
@@ -100,7 +99,6 @@ EDITS = st.builds(
     SMALL,
     st.sampled_from([0, 0, 0, 1, 2]),
 )
-MOVES = st.builds(Edit, st.just("move"), SMALL, SMALL)
 EXPORT_CHANGES = ("export", "export", "export elsewhere", "cancel export")
 CHANGES = st.builds(
     ManualChange,
@@ -223,7 +221,10 @@ class Deployments(RuleBasedStateMachine):
         edits: list[Edit],
     ) -> None:
         self.time = Time()
-        self.workmail = WorkMail(behaviour=behaviour, clock=self.time.read)
+        self.s3 = S3()
+        self.workmail = WorkMail(
+            behaviour=behaviour, clock=self.time.read, destination=self.s3.write_exports
+        )
         self.organization = self.workmail.add_organization(
             "acme", organization_id=ORGANIZATION_ID, domain="example.com"
         )
@@ -264,13 +265,14 @@ class Deployments(RuleBasedStateMachine):
         self.function = Function(
             self.time,
             self.workmail,
+            self.s3,
             self.account,
             hides_enabled_date=hides_enabled_date,
             before_call=self.oracle.before_call,
             after_call=self.oracle.after_call,
             after_sleep=self.expire,
         )
-        self.deploy_undisturbed(first, self.at_first(edits))
+        self.deploy(first, self.at_first(edits), Plan(), undisturbed=True)
         self.announces = True
 
     def at_first(self, edits: list[Edit]) -> list[Edit]:
@@ -285,9 +287,20 @@ class Deployments(RuleBasedStateMachine):
         edits=st.lists(EDITS, min_size=1, max_size=3),
         plan=PLANS,
         alone=st.booleans(),
+        undisturbed=st.booleans(),
     )
-    def deploy(self, which: int, edits: list[Edit], plan: Plan, alone: bool = False) -> None:
-        """Creates or updates a stack; `alone` updates its nested stack by itself."""
+    def deploy(
+        self,
+        which: int,
+        edits: list[Edit],
+        plan: Plan,
+        alone: bool = False,
+        undisturbed: bool = False,
+    ) -> None:
+        """Creates or updates a stack; `alone` updates its nested stack by itself.
+
+        `undisturbed` from beginning to end, with nothing in between.
+        """
         self.step()
         stack = self.renewed(choose(self.deployable, which))
         templates = self.templates(stack)
@@ -298,7 +311,9 @@ class Deployments(RuleBasedStateMachine):
             alone_plan = replace(plan, no_rollback=False)
             self.operate(inner, "update", StackTemplate(templates[INNER]), alone_plan)
         else:
-            self.update(stack, templates, plan)
+            self.update(stack, templates, Plan() if undisturbed else plan)
+        if undisturbed:
+            self.finish()
 
     def update(self, stack: Stack, templates: dict[str, dict[str, Declared]], plan: Plan) -> None:
         if not any(templates.values()):
@@ -361,36 +376,16 @@ class Deployments(RuleBasedStateMachine):
             other = Interruption("other", ManualChange("", "", 0))
             self.proceed(pending, RunFaults(interrupted_at=at), other)
 
-    @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=st.lists(EDITS, min_size=1, max_size=3))
-    def deploy_undisturbed(self, which: int, edits: list[Edit]) -> None:
-        """The same from beginning to end, with nothing in between."""
-        self.deploy(which, edits, Plan())
-        self.finish()
-
-    @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edit=MOVES)
-    def move_without_a_response(self, which: int, edit: Edit) -> None:
-        """WorkMail enables the declared entity and never responds."""
-        self.deploy(which, [edit], Plan())
-        no_response = CallFault(Drop(after_work=True), operation="RegisterToWorkMail", times=None)
-        if self.pending:
-            self.proceed(choose(self.pending, which), RunFaults((no_response,)))
-
     @precondition(lambda self: self.deletable)
-    @rule(which=SMALL, plan=PLANS, only_nested=st.booleans())
-    def destroy(self, which: int, plan: Plan, only_nested: bool) -> None:
+    @rule(which=SMALL, plan=PLANS, only_nested=st.booleans(), undisturbed=st.booleans())
+    def destroy(self, which: int, plan: Plan, only_nested: bool, undisturbed: bool) -> None:
         """Deletes a stack, also one with a failed rollback, or removes its nested stack."""
         self.step()
         stack = choose(self.deletable, which)
         is_update = only_nested and stack.nested and stack in self.deployable
         self.operate(stack, "update" if is_update else "delete", StackTemplate({}), plan)
-
-    @precondition(lambda self: self.deletable)
-    @rule(which=SMALL)
-    def destroy_undisturbed(self, which: int) -> None:
-        self.destroy(which, Plan(), only_nested=False)
-        self.finish()
+        if undisturbed:
+            self.finish()
 
     @precondition(lambda self: self.paused)
     @rule(which=SMALL, skips=st.booleans())
@@ -409,49 +404,20 @@ class Deployments(RuleBasedStateMachine):
         self.oracle.seen["rolled back later"] += 1
         self.operate(choose(self.unfinished, which), "rollback", StackTemplate({}), plan)
 
-    @precondition(lambda self: self.unfinished)
-    @rule(which=SMALL, plan=PLANS)
-    def update_back(self, which: int, plan: Plan) -> None:
-        """Deploys what was declared before the operations without rollback that failed."""
-        self.step()
-        stack = choose(self.unfinished, which)
-        templates = self.templates(stack)
-        for home, template in templates.items():
-            one = stack.nested.get(home) if home else stack
-            if one and one.unfinished:
-                template.clear()
-                template |= one.unfinished.declared_before
-        self.update(stack, templates, plan)
-
     # What happens to WorkMail.
 
-    @rule(seconds=st.sampled_from([1.0, 60.0, SERVICE_TIMEOUT]), change=CHANGES)
-    def drift(self, seconds: float, change: ManualChange) -> None:
-        self.step()
-        self.pass_time(seconds)
-        self.change_by_hand(change)
-
     @rule(
-        name=st.sampled_from(NAMES),
-        action=st.sampled_from(EXPORT_CHANGES),
-        hours=st.sampled_from([3, 1, 20, 25]),
-    )
-    def export_and_pass_hours(self, name: str, action: str, hours: int) -> None:
-        self.step()
-        self.change_by_hand(ManualChange(name, action, 0))
-        self.pass_time(hours * HOUR)
-
-    @rule(
-        seconds=JOB_SECONDS,
-        others=st.sampled_from([0, 0, 0, 9, 10]),
+        seconds=st.sampled_from([1.0, MINUTE, SERVICE_TIMEOUT] * 3 + [HOUR, 3 * HOUR, 25 * HOUR]),
+        change=CHANGES,
+        job_seconds=JOB_SECONDS,
         fails=st.sampled_from([False, False, True]),
     )
-    def change_exports(self, seconds: float, others: int, fails: bool) -> None:
-        """New jobs last so long, others run beside them, the next one fails."""
+    def drift(self, seconds: float, change: ManualChange, job_seconds: float, fails: bool) -> None:
+        """New export jobs last so long, and the next one fails."""
         self.step()
-        for _ in range(others):
-            self.export_another_mailbox()
-        self.workmail.exports.duration = seconds
+        self.change_by_hand(change)
+        self.pass_time(seconds)
+        self.workmail.exports.duration = job_seconds
         if fails:
             self.workmail.exports.fail_next("The role may not write to the bucket.")
 
@@ -476,19 +442,6 @@ class Deployments(RuleBasedStateMachine):
             self.run(delivery)
 
     @precondition(lambda self: self.waiting)
-    @rule(which=SMALL, ends_at=st.sampled_from([0, 1, None]))
-    def lose_continuation(self, which: int, ends_at: int | None) -> None:
-        """What the function invoked itself with is lost, or dies at one of its calls."""
-        self.step()
-        delivery = choose(self.waiting, which)
-        self.excused.add(delivery.event)
-        if ends_at is None:
-            self.oracle.seen["continuation lost"] += 1
-            self.waiting = [other for other in self.waiting if other is not delivery]
-        else:
-            self.run(delivery, RunFaults(ends_at=ends_at))
-
-    @precondition(lambda self: self.waiting)
     @rule(which=SMALL, seconds=st.sampled_from([5.0, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR]))
     def deliver_continuation_late(self, which: int, seconds: float) -> None:
         """Also when CloudFormation no longer waits for it."""
@@ -500,7 +453,7 @@ class Deployments(RuleBasedStateMachine):
     @precondition(lambda self: self.pending)
     @rule(
         which=SMALL,
-        faults=FAULTS,
+        faults=st.one_of(FAULTS, FAULTS, CRASHES),
         times=st.sampled_from([1, 1, 3]),
         change=st.one_of(st.none(), st.none(), CHANGES),
     )
@@ -515,12 +468,6 @@ class Deployments(RuleBasedStateMachine):
         for _ in range(times):
             if event.operation.pending:
                 self.proceed(event.operation.pending, faults)
-
-    @precondition(lambda self: self.pending)
-    @rule(which=SMALL, faults=CRASHES)
-    def deliver_and_crash(self, which: int, faults: RunFaults) -> None:
-        self.step()
-        self.proceed(choose(self.pending, which), faults)
 
     @precondition(lambda self: self.pending)
     @rule(
@@ -807,26 +754,8 @@ class Deployments(RuleBasedStateMachine):
             RoleArn=declared["RoleArn"],
             KmsKeyArn=declared["KmsKeyArn"],
             S3BucketName=bucket,
-            S3Prefix="by-hand",
+            S3Prefix=f"workmail/{ORGANIZATION_ID}/by-hand",
         )
-
-    def export_another_mailbox(self) -> None:
-        """Of an entity that no stack declares."""
-        self.numbered += 1
-        declared = Export(ARCHIVE, 0.0).properties
-        order = ExportOrder(
-            organization_id=ORGANIZATION_ID,
-            organization_arn="",
-            entity_id=f"another-{self.numbered}",
-            client_token=f"another-{self.numbered}",
-            role_arn=declared["RoleArn"],
-            kms_key_arn=declared["KmsKeyArn"],
-            s3_bucket_name=ARCHIVE,
-            s3_prefix="by-hand",
-        )
-        with suppress(WorkMailError):
-            mailbox = Mailbox("another", self.time.now)
-            self.workmail.exports.start(order, mailbox, self.workmail.behaviour)
 
     # Templates.
 

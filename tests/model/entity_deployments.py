@@ -83,24 +83,22 @@ class EntityDeployments(Deployments):
     seen: ClassVar[Counter[str]] = Counter()
 
     @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=MIXED_EDITS, plan=PLANS, alone=st.booleans())
-    def deploy(self, which: int, edits: list[Edit], plan: Plan, alone: bool = False) -> None:
-        super().deploy(which, edits, plan, alone)
-
-    @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=MIXED_EDITS)
-    def deploy_undisturbed(self, which: int, edits: list[Edit]) -> None:
-        super().deploy_undisturbed(which, edits)
-
-    @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=EDITS_IN_PLACE, plan=PLANS)
-    def change_in_place(self, which: int, edits: list[Edit], plan: Plan) -> None:
-        self.deploy(which, edits, plan)
-
-    @precondition(lambda self: self.deployable)
-    @rule(which=SMALL, edits=EDITS_IN_PLACE)
-    def change_in_place_undisturbed(self, which: int, edits: list[Edit]) -> None:
-        self.deploy_undisturbed(which, edits)
+    @rule(
+        which=SMALL,
+        edits=st.one_of(MIXED_EDITS, EDITS_IN_PLACE),
+        plan=PLANS,
+        alone=st.booleans(),
+        undisturbed=st.booleans(),
+    )
+    def deploy(
+        self,
+        which: int,
+        edits: list[Edit],
+        plan: Plan,
+        alone: bool = False,
+        undisturbed: bool = False,
+    ) -> None:
+        super().deploy(which, edits, plan, alone, undisturbed)
 
     @rule(change=ENTITY_CHANGES)
     def drift_of_entities(self, change: ManualChange) -> None:

@@ -14,7 +14,6 @@ from tests.model.registration_oracle import (
     SETTLES_WITHIN,
     RegistrationOracle,
     failed_creation,
-    operation_of,
 )
 from tests.model.templates import Declared, DeclaredEntity, DeclaredMembers
 from tests.support.lambda_fakes import ORGANIZATION_ID
@@ -47,15 +46,14 @@ class EntityOracle(RegistrationOracle):
         As with registrations; but what existed before an operation cannot be distinguished, so all
         of it is retained.
         """
-        operation = operation_of(event)
-        if not operation.is_in_progress:
+        if event.is_late:
             return "late"
         other = self.reason_of_others(event, event.physical_id or "")
         if other:
             return other
         if failed_creation(event.stack):
             return "failed creation"
-        return "rolled back" if operation.rolls_back else None
+        return "rolled back" if event.rolls_back else None
 
     # Each call.
 
@@ -222,8 +220,7 @@ class EntityOracle(RegistrationOracle):
             return
         if run.was_interrupted or self._settle_delay:
             return
-        operation = event.stack.operation
-        if own is not None and own.state == "DELETED" and operation and operation.rolls_back:
+        if own is not None and own.state == "DELETED" and event.rolls_back:
             return
         assert not is_refused, f"{event} has to be refused"
         named = [one for one in self._named(declared) if one.state != "DELETED"]

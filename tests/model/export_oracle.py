@@ -9,7 +9,6 @@ from tests.model.cloudformation import Event
 from tests.model.function import Run, Time, found
 
 _DAY = 24 * 3600.0
-_AT_A_TIME = 10
 # Before CloudFormation gives up, in seconds: an invocation that begins later may find that it must
 # not go on. So much is kept for a request that had waited, and for what comes after the export.
 _LAST = 840.0
@@ -38,7 +37,7 @@ class ExportOracle:
             and event.declared.export is not None
             and entity.kind != "GROUP"
             # What a failed operation has enabled has no mail to keep.
-            and not (event.stack.operation and event.stack.operation.rolls_back)
+            and not event.rolls_back
         )
 
     def lack(self, run: Run, entity: Entity) -> str | None:
@@ -66,19 +65,19 @@ class ExportOracle:
     def explain_failure(self, run: Run, entity: Entity) -> bool:
         """Whether a job, one of WorkMail's limits or the hour prevented a Delete."""
         event = run.event
+        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
+            return True
         if not self.is_required(event, entity):
             return False
         # WorkMail does not export what is disabled and still shown as enabled.
         if not found(entity, run.began_at).is_settled:
             return True
-        if run.delivery.is_continuation and run.began_at > event.given_up_at - _LAST:
-            return True
-        all_jobs = self._exports.jobs
         since = event.sent_at - _DAY
-        jobs = [j for j in all_jobs if j.entity_id == entity.entity_id and j.start_time > since]
-        if not jobs:
-            return sum(job.state == "RUNNING" for job in all_jobs) >= _AT_A_TIME
-        return any(self._prevents(job, run) for job in jobs)
+        return any(
+            self._prevents(job, run)
+            for job in self._exports.jobs
+            if job.entity_id == entity.entity_id and job.start_time > since
+        )
 
     def _prevents(self, job: ExportJob, run: Run) -> bool:
         declared, event = run.event.declared.export, run.event
@@ -110,9 +109,11 @@ class ExportOracle:
         )
 
     def _has_all_mail(self, job: ExportJob, run: Run) -> bool:
-        """Whether the mailbox was not enabled again after the job began."""
-        enabled_at = run.found[job.entity_id].enabled_at or 0.0
-        return self._is_own(job, run) or enabled_at <= job.start_time
+        """Whether the mailbox was not enabled again after the job began, or not visibly so."""
+        before = run.found[job.entity_id]
+        is_dated = not (self._hides_enabled_date and self._is_own(job, run))
+        is_visible = before.is_settled and is_dated
+        return (before.enabled_at or 0.0) <= job.start_time or not is_visible
 
     def _is_own(self, job: ExportJob, run: Run) -> bool:
         return job.job_id in self._jobs_of[run.event.stack.stack_id, run.event.request_id]

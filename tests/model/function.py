@@ -23,6 +23,7 @@ from tests.support.harness import (
     client_error,
 )
 from tests.support.lambda_fakes import ORGANIZATION_ID
+from tests.support.s3 import S3
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
@@ -162,6 +163,7 @@ class Function:
         self,
         time: Time,
         workmail: WorkMail,
+        s3: S3,
         account: CloudFormation,
         *,
         hides_enabled_date: bool,
@@ -171,6 +173,7 @@ class Function:
     ) -> None:
         self.time = time
         self.workmail = workmail
+        self.s3 = s3
         self.account = account
         self.hides_enabled_date = hides_enabled_date
         self.before_call = before_call
@@ -238,6 +241,8 @@ class _Process:
             return _WorkMailClient(self)
         if service == "lambda":
             return _LambdaClient(self)
+        if service == "s3":
+            return self.function.s3
         if service == "secretsmanager":
             return SecretsManagerClient({PASSWORD_SECRET: PASSWORD})
         assert service in ("cloudformation", "ssm")
@@ -423,9 +428,7 @@ def found(entity: Entity, now: float) -> Found:
 
 def may_remove(event: Event, *, in_rollbacks: bool) -> bool:
     """Whether a Create or an Update may remove anything: not when CloudFormation waits no more."""
-    operation = event.stack.operation
-    assert operation
-    return operation.is_in_progress and (in_rollbacks or not operation.rolls_back)
+    return not event.is_late and (in_rollbacks or not event.rolls_back)
 
 
 def _entity_of(parameters: Mapping[str, Any]) -> str:

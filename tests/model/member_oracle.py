@@ -77,8 +77,7 @@ class MemberOracle:
         if run.was_interrupted:
             return
         if owner.state == "DELETED":
-            operation = event.stack.operation
-            assert operation and operation.rolls_back, f"{event} succeeded on a deleted entity"
+            assert event.rolls_back, f"{event} succeeded on a deleted entity"
             return
         self._check_members(run, declared, owner)
         if declared.accepts_requests is not None:
@@ -105,8 +104,7 @@ class MemberOracle:
         if not run.faults.are_temporary or not run.was_waited_for or run.was_interrupted:
             return False
         members = self._organization.known(declared.members or ())
-        operation = run.event.stack.operation
-        if operation and operation.rolls_back:
+        if run.event.rolls_back:
             # It can end without those that are deleted.
             members = [one for one in members if one.state != "DELETED"]
             if owner.state == "DELETED":
@@ -118,7 +116,8 @@ class MemberOracle:
             for one in (owner, *members)
         ) or any(one is owner or one.kind == "RESOURCE" for one in members):
             return False
-        undeclared = self._existing(owner) - {one.entity_id for one in members}
+        # The list of delegates does not say which of them are deleted.
+        undeclared = set(owner.associated) - {one.entity_id for one in members}
         if run.event.request_type == "Create" and declared.members is not None and undeclared:
             return False
         added = [one for one in members if one.entity_id not in owner.associated]

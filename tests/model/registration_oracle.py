@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from local_aws.workmail import Behaviour, Entity, Exports, Organization
-from tests.model.cloudformation import CloudFormation, Event, Operation, Row, Stack
+from tests.model.cloudformation import CloudFormation, Event, Row, Stack
 from tests.model.export_oracle import ExportOracle
 from tests.model.function import CHANGING, FUNCTION_TIMEOUT, Found, Run, Time, found
 from tests.model.templates import Declared
@@ -67,7 +67,7 @@ class RegistrationOracle:
     def reason_to_retain(self, event: Event, entity: Entity) -> str | None:
         """Why an entity that a Delete is about must stay enabled, or None.
 
-        - The operation that sent the Delete is over, and no other moves the stack or its root.
+        - No operation moves the stack or its root, or none that reaches a forgotten nested stack.
         - This logical id of this stack never enabled the entity and never adopted it.
         - Another resource of the stack, or of one that announces itself, has it and stays: it was
           renamed, moved or swapped, or is declared twice.
@@ -85,8 +85,7 @@ class RegistrationOracle:
         - A Create or an Update that comes late does what it declares: it may enable an entity that
           the stack has given up. It disables none.
         """
-        operation = operation_of(event)
-        if not operation.is_in_progress:
+        if event.is_late:
             return "late"
         physical_id = _physical_id(entity)
         if (event.stack.stack_id, event.logical_id, physical_id) not in self._adopted:
@@ -95,16 +94,16 @@ class RegistrationOracle:
         if other:
             return other
         enabled_at = entity.registration.enabled_at or 0.0
-        if operation.rolls_back and enabled_at < operation.began_at:
+        if event.rolls_back and enabled_at < event.operation_now.began_at:
             return "rolled back"
         failed = failed_creation(event.stack)
         return "failed creation" if failed and enabled_at < failed.creation_time else None
 
     def reason_of_others(self, event: Event, physical_id: str) -> str | None:
         own = event.stack.rows.get(event.logical_id)
-        if own and own.physical_id == physical_id and not own.is_deleted:
-            if event.stack.keeps(event.logical_id):
-                return "current again"
+        is_current = own and own.physical_id == physical_id and not own.is_deleted
+        if is_current and event.stack.keeps(event.logical_id):
+            return "current again"
         for stack, name, row in self.other_rows(event, physical_id):
             if not row.is_deleted and stack.keeps(name):
                 return "handed over" if stack is event.stack else "declared elsewhere"
@@ -166,7 +165,7 @@ class RegistrationOracle:
         event = run.event
         is_own = _physical_id(entity) == event.physical_id
         if operation == "UpdatePrimaryEmailAddress":
-            if not is_own and not operation_of(event).rolls_back:
+            if not is_own and not event.rolls_back:
                 self.violate(f"{entity.name} has another address: {event}")
         elif is_own and not _declares_anew(event):
             self.violate(f"{entity.name} was disabled outside: {event}")
@@ -311,10 +310,15 @@ class RegistrationOracle:
         registered = run.asked("RegisterToWorkMail")
         if not registered:
             return {NEVER_CREATED}
-        email = self._organization.entities[registered[-1]].registration.email or ""
+        entity = self._organization.entities[registered[-1]]
+        email = entity.registration.email or ""
         # Enabled with another address meanwhile: not by this Create.
-        is_other = email.casefold() != run.event.declared.email.casefold()
-        return {f"{ORGANIZATION_ID}/{registered[-1]}", *([NEVER_CREATED] if is_other else [])}
+        if entity.state != "ENABLED" or email.casefold() == run.event.declared.email.casefold():
+            return {_physical_id(entity)}
+        is_shown = not run.faults.calls and found(entity, self._time.now).is_settled
+        if is_shown and run.event.declared.aliases is None:
+            return {NEVER_CREATED}
+        return {NEVER_CREATED, _physical_id(entity)}
 
     def _check_convergence(self, run: Run) -> None:
         event = run.event
@@ -393,21 +397,22 @@ class RegistrationOracle:
             self.seen[self._exports.check_data(run, entity)] += 1
             self.seen["exported"] += 1
         if run.found[entity.entity_id].state == "ENABLED":
-            why = self.reason_to_retain(event, entity)
-            self.seen[f"retained, {why}" if why else "deregistered"] += 1
-            if not why and not self._may_retain(run, entity):
-                assert entity.state != "ENABLED", f"{event} retained {entity.name}"
+            is_retained = entity.state == "ENABLED"
+            why = is_retained and self.reason_to_retain(event, entity)
+            self.seen[f"retained, {why}" if is_retained else "deregistered"] += 1
+            may_retain = why or self._may_retain(run, entity)
+            assert may_retain or not is_retained, f"{event} retained {entity.name}"
 
     def _may_retain(self, run: Run, entity: Entity) -> bool:
         """Where one enabled too many is the safe end of what the function cannot know."""
-        operation = operation_of(run.event)
-        is_dated_back = operation.rolls_back and (
-            self._account.rollback_moves_time or operation.kind == "rollback"
+        event = run.event
+        is_dated_back = event.rolls_back and (
+            self._account.rollback_moves_time or event.operation_now.kind == "rollback"
         )
         is_undated = self._hides_enabled_date and bool(
-            operation.rolls_back or failed_creation(run.event.stack)
+            event.rolls_back or failed_creation(event.stack)
         )
-        is_listed = any(self.other_rows(run.event, _physical_id(entity)))
+        is_listed = any(self.other_rows(event, _physical_id(entity)))
         is_settled = run.found[entity.entity_id].is_settled
         return is_dated_back or is_undated or is_listed or not is_settled
 
@@ -416,12 +421,12 @@ class RegistrationOracle:
     def _must_refuse(self, run: Run, entity: Entity) -> bool:
         """Enabled and managed elsewhere, and adopt_existing is False."""
         event, before = run.event, run.found.get(entity.entity_id)
-        operation, physical_id = operation_of(event), _physical_id(entity)
+        physical_id = _physical_id(entity)
         if (
             event.declared.adopt_existing
             or not run.was_waited_for
             or run.was_interrupted
-            or operation.rolls_back
+            or event.rolls_back
             or before is None
             or before.state != "ENABLED"
             or not before.is_settled
@@ -432,7 +437,8 @@ class RegistrationOracle:
             )
         ):
             return False
-        return (before.enabled_at or 0.0) < operation.began_at or self._hides_enabled_date
+        began_at = event.operation_now.began_at
+        return (before.enabled_at or 0.0) < began_at or self._hides_enabled_date
 
     def _must_refuse_address(self, run: Run, entity: Entity) -> bool:
         """Enabled with another address than declared, and not the resource's own."""
@@ -445,7 +451,7 @@ class RegistrationOracle:
             and _physical_id(entity) != event.physical_id
             and run.was_waited_for
             and not run.was_interrupted
-            and not operation_of(event).rolls_back
+            and not event.rolls_back
         )
 
     def _must_succeed(self, run: Run, entity: Entity | None) -> bool:
@@ -458,6 +464,10 @@ class RegistrationOracle:
                 entity is None or not self._exports.explain_failure(run, entity)
             )
         if entity is None or entity.state == "DELETED" or not run.was_waited_for:
+            return False
+        # An earlier operation without rollback may have enabled it in a nested stack.
+        updated_at, began_at = event.stack.last_updated_time, event.operation_now.began_at
+        if not event.declared.adopt_existing and (updated_at or 0.0) > began_at:
             return False
         # Enabled or disabled elsewhere, and WorkMail does not show it yet.
         is_own = _physical_id(entity) == event.physical_id
@@ -482,12 +492,6 @@ class RegistrationOracle:
         assert entity.state == "ENABLED", f"{where}: {entity.name} is {entity.state}"
         email = entity.registration.email or ""
         assert email.casefold() == declared.email.casefold(), f"{where}: {email} is its address"
-
-
-def operation_of(event: Event) -> Operation:
-    """The last operation of the event's stack, which is not the event's own if it is late."""
-    assert event.stack.operation
-    return event.stack.operation
 
 
 def _declares_anew(event: Event) -> bool:

@@ -6,18 +6,18 @@ A mutant patches public names only: rules where they are used, and methods of pu
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.deployments import Deployments
+from tests.model import sequences
+from tests.model.deployments import ARCHIVE, Deployments
 from tests.model.entity_deployments import EntityDeployments
 from tests.model.entity_oracle import EntityLost
 from tests.model.function import PASSWORD
@@ -27,21 +27,18 @@ from workmail_provider.cloudformation import ownership
 from workmail_provider.cloudformation.continuation import Continuation
 from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
-from workmail_provider.cloudformation.response import Response
+from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
-from workmail_provider.resources import declarations, entity, export, membership, registration
+from workmail_provider.resources import entity, export, membership, registration
 from workmail_provider.resources.entity import EntityResource
-from workmail_provider.resources.export import ExportBeforeRemoval
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
 from workmail_provider.rules import registration as registration_rules
 from workmail_provider.rules.aliases import to_remove
-from workmail_provider.rules.entities import Entity, EntityState
+from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.exports import (
-    ExportDestination,
     ExportJob,
     ExportState,
-    to_join,
     young_enough,
 )
 from workmail_provider.rules.kinds import EntityKind, EntityType
@@ -49,10 +46,10 @@ from workmail_provider.rules.ownership import StackOperation, is_rolled_back
 from workmail_provider.rules.physical_ids import RegistrationId
 from workmail_provider.workmail.entities import EntityDirectory
 from workmail_provider.workmail.exports import ExportJobs
-from workmail_provider.workmail.organization import EntityNotFound, Organization
+from workmail_provider.workmail.organization import Organization
 
-# Some are found in the first dozens, some in the first thousand.
-_EXAMPLES = 5000
+# Random steps find each of theirs in the first dozens or hundreds.
+_EXAMPLES = 2000
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -65,10 +62,10 @@ class WithoutExports(Deployments):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken rule, the machine that finds it, and the violation that it finds."""
+    """A broken rule, the steps that find it, at random or in sequence, and what they find."""
 
     broken: Break
-    machine: type[Deployments]
+    steps: type[Deployments] | sequences.Sequence
     violation: type[AssertionError]
 
 
@@ -76,10 +73,10 @@ MUTANTS: list[Mutant] = []
 
 
 def found_by(
-    machine: type[Deployments], violation: type[AssertionError] = AssertionError
+    steps: type[Deployments] | sequences.Sequence, violation: type[AssertionError] = AssertionError
 ) -> Callable[[Break], Break]:
     def add(broken: Break) -> Break:
-        MUTANTS.append(Mutant(broken, machine, violation))
+        MUTANTS.append(Mutant(broken, steps, violation))
         return broken
 
     return add
@@ -88,17 +85,17 @@ def found_by(
 # Registrations.
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_construct_is_renamed, MailboxLost)
 def no_hand_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "other_declaration", lambda *_: None)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_root_rolls_back_a_new_nested_stack, MailboxLost)
 def no_rollback(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_rolled_back", lambda *_: False)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_root_rolls_back_a_new_nested_stack, MailboxLost)
 def the_root_stack_is_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         ownership,
@@ -117,7 +114,7 @@ def other_stacks_are_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "announced_stacks", lambda *_: [])
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.another_stack_declares_it_in_the_middle_of_a_delete, MailboxLost)
 def other_stacks_in_progress_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "may_become_declaration", lambda *_: False)
 
@@ -127,9 +124,38 @@ def a_stack_that_no_longer_exists_fails_the_delete(patch: pytest.MonkeyPatch) ->
     patch.setattr(Stack, "resources_if_exists", Stack.resources)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.a_failed_creation_is_deleted, MailboxLost)
 def a_failed_creation_counts_as_complete(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "creation_completed", lambda _: True)
+
+
+@found_by(sequences.a_replaced_entity_is_declared_again, MailboxLost)
+def what_is_declared_again_is_disabled(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ownership, "is_declared_again", lambda *_: False)
+
+
+@found_by(sequences.a_delete_of_a_forgotten_stack_comes_late, MailboxLost)
+def a_forgotten_stack_takes_part(patch: pytest.MonkeyPatch) -> None:
+    is_over = StackOperation.is_over
+    patch.setattr(
+        StackOperation,
+        "is_over",
+        property(lambda self: self.status != "DELETE_FAILED" and is_over.__get__(self)),
+    )
+
+
+@found_by(sequences.a_create_finds_another_address_late)
+def a_create_has_the_id_of_another_address(patch: pytest.MonkeyPatch) -> None:
+    create = RegistrationResource.create
+
+    def keep_id(self: RegistrationResource, invocation: Invocation) -> Outcome:
+        def set_other(physical_id: str) -> None:
+            if physical_id != NEVER_CREATED:
+                invocation.set_physical_id(physical_id)
+
+        return create(self, replace(invocation, set_physical_id=set_other))
+
+    patch.setattr(RegistrationResource, "create", keep_id)
 
 
 @found_by(WithoutExports)
@@ -137,17 +163,17 @@ def a_create_changes_the_address(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, rolls_back=True)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.what_was_disabled_outside_stays_disabled)
 def every_update_enables(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "update", old_properties={})
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_failed_creation_is_deleted, MailboxLost)
 def any_enabled_date_is_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "was_enabled_by", lambda *_: False)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)
 def any_enabled_date_is_earlier(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "was_enabled_by", lambda *_: True)
 
@@ -179,34 +205,23 @@ def deregistration_by_name(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@found_by(WithoutExports)
+@found_by(sequences.an_update_fails_after_it_has_enabled_another_entity)
 def no_undo(patch: pytest.MonkeyPatch) -> None:
     no_retry: Any = SimpleNamespace(call=lambda step: None)
     _change_invocation(patch, RegistrationResource, "update", last_retry=no_retry)
 
 
-@found_by(WithoutExports, MailboxLost)
+@found_by(sequences.an_update_fails_after_it_has_enabled_its_own_entity, MailboxLost)
 def an_undo_disables_the_own_entity(patch: pytest.MonkeyPatch) -> None:
-    update = RegistrationResource.update
-
-    def update_or_deregister(self: RegistrationResource, invocation: Invocation) -> Outcome:
-        try:
-            return update(self, invocation)
-        except Exception:
-            with suppress(EntityNotFound):
-                organization, found = _find_own(invocation)
-                organization.deregister(found)
-            raise
-
-    patch.setattr(RegistrationResource, "update", update_or_deregister)
+    _change_request(patch, RegistrationResource, "update", physical_resource_id=None)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)
 def a_failed_create_has_no_id(patch: pytest.MonkeyPatch) -> None:
     _change_invocation(patch, RegistrationResource, "create", set_physical_id=lambda _: None)
 
 
-@found_by(WithoutExports)
+@found_by(sequences.what_is_enabled_elsewhere_is_refused)
 def everything_is_adopted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_managed_elsewhere", lambda *_: False)
 
@@ -229,51 +244,26 @@ def a_failed_export_is_complete(patch: pytest.MonkeyPatch) -> None:
     _complete_exports(patch, ExportState.FAILED, ExportState.CANCELLED)
 
 
-@found_by(Deployments, MailLost)
+@found_by(sequences.an_old_export_exists, MailLost)
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
-    def of_any_age(
-        jobs: list[ExportJob], found: Entity, destination: ExportDestination, now: datetime
-    ) -> ExportJob | None:
-        return young_enough(jobs, found, replace(destination, maximum_age=timedelta(days=7)), now)
-
-    patch.setattr(export, "young_enough", of_any_age)
-
-
-@found_by(Deployments, MailLost)
-def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
-    def of_any_bucket(jobs: list[ExportJob], destination: ExportDestination) -> list[ExportJob]:
-        return [replace(job, bucket=destination.bucket) for job in jobs]
-
-    patch.setattr(
-        export,
-        "to_join",
-        lambda jobs, found, there, text: to_join(of_any_bucket(jobs, there), found, there, text),
-    )
+    week = timedelta(days=7)
     patch.setattr(
         export,
         "young_enough",
-        lambda jobs, found, there, now: young_enough(of_any_bucket(jobs, there), found, there, now),
+        lambda jobs, found, there, now: young_enough(
+            jobs, found, replace(there, maximum_age=week), now
+        ),
     )
 
 
-@found_by(Deployments)
+@found_by(sequences.an_export_elsewhere_exists, MailLost)
+def any_bucket_will_do(patch: pytest.MonkeyPatch) -> None:
+    _change_jobs(patch, bucket=ARCHIVE)
+
+
+@found_by(sequences.a_construct_with_an_export_is_renamed)
 def what_is_retained_is_exported(patch: pytest.MonkeyPatch) -> None:
-    delete = RegistrationResource.delete
-
-    def export_and_delete(self: RegistrationResource, invocation: Invocation) -> Outcome:
-        destination = declarations.export_destination(invocation.request.properties)
-        is_one = RegistrationId.parse(invocation.request.physical_resource_id)
-        with suppress(EntityNotFound):
-            if destination and is_one:
-                organization, found = _find_own(invocation)
-                if found.state is EntityState.ENABLED and found.entity_type is EntityType.USER:
-                    now = invocation.utc_now()
-                    ExportBeforeRemoval(
-                        invocation, organization, destination, found, began_at=now
-                    ).run()
-        return delete(self, invocation)
-
-    patch.setattr(RegistrationResource, "delete", export_and_delete)
+    _ignore_reasons(patch, registration, lambda invocation, _: not invocation.remembered)
 
 
 @found_by(Deployments)
@@ -290,37 +280,19 @@ def what_a_failed_operation_enabled_is_exported(patch: pytest.MonkeyPatch) -> No
     )
 
 
-@found_by(Deployments, MailLost)
+@found_by(sequences.an_export_from_before_the_last_use_exists, MailLost)
 def an_export_before_the_last_use_counts(patch: pytest.MonkeyPatch) -> None:
-    never = datetime.min.replace(tzinfo=UTC)
-    for name, choose in (("to_join", to_join), ("young_enough", young_enough)):
-        patch.setattr(export, name, _with_enabled_date(choose, never))
+    _change_jobs(patch, started_at=datetime(9000, 1, 1, tzinfo=UTC))
 
 
-@found_by(Deployments, MailboxLost)
+@found_by(sequences.a_mailbox_is_enabled_again_during_its_export, MailLost)
+def an_export_before_the_last_use_is_its_own(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(registration, "is_outdated", lambda *_: False)
+
+
+@found_by(sequences.another_stack_declares_it_during_its_export, MailboxLost)
 def the_stack_is_not_read_again_after_an_export(patch: pytest.MonkeyPatch) -> None:
-    exported: list[Invocation] = []
-
-    class RememberedExport(ExportBeforeRemoval):
-        def __init__(self, invocation: Invocation, *given: Any, **named: Any) -> None:
-            super().__init__(invocation, *given, **named)
-            self.invocation = invocation
-
-        def run(self) -> ExportJob:
-            job = super().run()
-            exported.append(self.invocation)
-            return job
-
-    class UnreadOwnership(Ownership):
-        def __init__(self, invocation: Invocation, *given: Any) -> None:
-            super().__init__(invocation, *given)
-            self.invocation = invocation
-
-        def reason_to_retain(self) -> str | None:
-            return None if self.invocation in exported else super().reason_to_retain()
-
-    patch.setattr(registration, "ExportBeforeRemoval", RememberedExport)
-    patch.setattr(registration, "Ownership", UnreadOwnership)
+    _ignore_reasons(patch, registration, lambda invocation, _: bool(invocation.remembered))
 
 
 @found_by(Deployments)
@@ -367,24 +339,24 @@ def enabled_entities_are_deleted(patch: pytest.MonkeyPatch) -> None:
 
 
 # Also where the Delete waits for the deregistration of an entity that it should retain.
-@found_by(EntityDeployments)
+@found_by(sequences.the_construct_of_a_user_is_renamed, EntityLost)
 def deleted_though_handed_over(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "handed over")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("handed over"))
 
 
 @found_by(EntityDeployments)
 def deleted_in_a_rollback(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "it existed before")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("it existed before"))
 
 
 @found_by(EntityDeployments)
 def deleted_late(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "the stack is")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("the stack is"))
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.another_stack_declares_a_user, EntityLost)
 def deleted_though_declared_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    _ignore_reason(patch, "declared by")
+    _ignore_reasons(patch, entity, lambda _, reason: reason.startswith("declared by"))
 
 
 @found_by(EntityDeployments)
@@ -401,7 +373,7 @@ def adopted_by_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(entity, "EntityDirectory", ByAddress)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_user_has_another_name)
 def a_new_name_replaces(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityResource, "update", EntityResource.create)
 
@@ -419,7 +391,7 @@ def an_update_contains_the_password(patch: pytest.MonkeyPatch) -> None:
 # Members, passwords and aliases.
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_member_is_removed)
 def no_member_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityDirectory, "disassociate", lambda *_: None)
 
@@ -440,17 +412,20 @@ def members_are_removed_with_their_declaration(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(MembershipResource, "delete", MembershipResource.update)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_member_is_found_that_is_not_declared)
 def a_create_removes_members(patch: pytest.MonkeyPatch) -> None:
-    _change_request(patch, MembershipResource, "create", request_type="Update")
+    own = f"{ORGANIZATION_ID}/group/{_id(5)}/members"
+    _change_request(patch, MembershipResource, "create", physical_resource_id=own)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_found_that_is_not_declared)
 def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
-    _change_request(patch, RegistrationResource, "create", request_type="Update")
+    own = f"{ORGANIZATION_ID}/{_id(2)}"
+    patch.setattr(RegistrationResource, "create", RegistrationResource.update)
+    _change_request(patch, RegistrationResource, "create", physical_resource_id=own)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_update_that_removes_an_alias_comes_late)
 def late_updates_remove(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False)
 
@@ -460,36 +435,27 @@ def rollbacks_remove(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False, rolls_back=False)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_password_is_reset)
 def each_update_resets_the_password(patch: pytest.MonkeyPatch) -> None:
-    update = EntityResource.update
-
-    def reset(self: EntityResource, invocation: Invocation) -> Outcome:
-        request = invocation.request
-        if "PasswordSecretArn" in request.properties:
-            wanted = {**request.properties, "ResetPassword": "again"}
-            request = replace(request, properties=wanted, old_properties={})
-        return update(self, replace(invocation, request=request))
-
-    patch.setattr(EntityResource, "update", reset)
+    _change_request(patch, EntityResource, "update", old_properties={})
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.a_password_is_reset)
 def no_password_is_reset(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EntityDirectory, "reset_password", lambda *_: None)
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_removed)
 def no_alias_is_added(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_add", lambda *_: [])
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_is_removed)
 def no_alias_is_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(registration, "to_remove", lambda *_, **__: [])
 
 
-@found_by(EntityDeployments)
+@found_by(sequences.an_alias_from_outside_is_kept)
 def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         registration,
@@ -501,20 +467,26 @@ def undeclared_aliases_are_removed(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.broken.__name__)
 def test_a_broken_rule_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
     mutant.broken(monkeypatch)
+    random_steps = settings(
+        settings.get_profile("model"),
+        max_examples=_EXAMPLES,
+        stateful_step_count=30,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     with pytest.raises(mutant.violation):
-        run_state_machine_as_test(
-            mutant.machine,
-            settings=settings(
-                settings.get_profile("model"),
-                max_examples=_EXAMPLES,
-                stateful_step_count=30,
-                phases=[Phase.generate],
-                report_multiple_bugs=False,
-            ),
-        )
+        if isinstance(mutant.steps, sequences.Sequence):
+            mutant.steps.play()
+        else:
+            run_state_machine_as_test(mutant.steps, settings=random_steps)
 
 
 # What several mutants do.
+
+
+def _id(number: int) -> str:
+    """Of the entity that the machine has made so."""
+    return f"{number:08d}-1234-1234-1234-123456789012"
 
 
 def _change_invocation(
@@ -538,17 +510,14 @@ def _change_request(
     patch.setattr(resource, operation, change)
 
 
-def _with_enabled_date(choose: Callable[..., ExportJob | None], at: datetime) -> Any:
-    return lambda jobs, found, *others: choose(jobs, replace(found, enabled_date=at), *others)
-
-
-def _find_own(invocation: Invocation) -> tuple[Organization, Entity]:
-    """The entity that the event's physical id names."""
-    own = RegistrationId.parse(invocation.request.physical_resource_id)
-    assert own
-    client = invocation.clients("workmail", None)
-    organization = Organization(client, own.organization_id, invocation.retry)
-    return organization, organization.find(own.entity_id)
+def _change_jobs(patch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """In the list of jobs."""
+    of_last_week = ExportJobs.of_last_week
+    patch.setattr(
+        ExportJobs,
+        "of_last_week",
+        lambda self: [replace(job, **changes) for job in of_last_week(self)],
+    )
 
 
 def _complete_exports(patch: pytest.MonkeyPatch, *states: ExportState) -> None:
@@ -561,15 +530,21 @@ def _complete_exports(patch: pytest.MonkeyPatch, *states: ExportState) -> None:
     patch.setattr(ExportJobs, "find", find_complete)
 
 
-def _ignore_reason(patch: pytest.MonkeyPatch, begins: str) -> None:
-    """Of the reasons to retain an entity, ignores those that begin so."""
+def _ignore_reasons(
+    patch: pytest.MonkeyPatch, resource: ModuleType, ignores: Callable[[Invocation, str], bool]
+) -> None:
+    """Ignores some of the reasons to retain an entity."""
 
     class IgnoringOwnership(Ownership):
+        def __init__(self, invocation: Invocation, *given: Any) -> None:
+            super().__init__(invocation, *given)
+            self.invocation = invocation
+
         def reason_to_retain(self) -> str | None:
             reason = super().reason_to_retain()
-            return None if reason and reason.startswith(begins) else reason
+            return None if reason and ignores(self.invocation, reason) else reason
 
-    patch.setattr(entity, "Ownership", IgnoringOwnership)
+    patch.setattr(resource, "Ownership", IgnoringOwnership)
 
 
 def _change_operations(patch: pytest.MonkeyPatch, **changed: bool) -> None:

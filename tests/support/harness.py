@@ -16,6 +16,7 @@ from botocore.model import ServiceModel
 
 from local_aws.workmail import NoAnswer, WorkMail, WorkMailError
 from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION, STACK_ID, event
+from tests.support.s3 import S3
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
@@ -241,7 +242,8 @@ class FunctionHarness:
 
     def __init__(self) -> None:
         self.now = 1_750_000_000.0
-        self.workmail = WorkMail(clock=lambda: self.now)
+        self.s3 = S3()
+        self.workmail = WorkMail(clock=lambda: self.now, destination=self.s3.write_exports)
         self.organization = self.workmail.add_organization(
             "acme", organization_id=ORGANIZATION_ID, domain="example.com"
         )
@@ -371,6 +373,8 @@ class FunctionHarness:
     def _client(self, service: str, region: str | None) -> Any:
         if service == "workmail":
             return WorkMailClient(self.workmail, region or "us-east-1")
+        if service == "s3":
+            return self.s3
         if service == "secretsmanager":
             return SecretsManagerClient(self.secrets)
         if service == "lambda":

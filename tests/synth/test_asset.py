@@ -30,11 +30,8 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_asset_is_our_source_and_crhelper_and_nothing_else(asset: Path) -> None:
-    source = ROOT / "lambda_src" / "workmail_provider"
-    ours = {
-        f"workmail_provider/{path.relative_to(source).as_posix()}": path.read_bytes()
-        for path in source.rglob("*.py")
-    }
+    source = ROOT / "lambda_src"
+    ours = {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.py")}
     installed = importlib.metadata.distribution("crhelper")
     crhelper = Path(str(installed.locate_file("crhelper")))
     metadata = Path(str(installed.locate_file("crhelper-2.0.12.dist-info")))
@@ -44,7 +41,7 @@ def test_the_asset_is_our_source_and_crhelper_and_nothing_else(asset: Path) -> N
     }
     for name in ("LICENSE", "NOTICE"):
         theirs[f"crhelper/{name}"] = (metadata / name).read_bytes()
-    assert "workmail_provider/handler.py" in ours
+    assert {"workmail_provider/handler.py", "workmail_exporter/handler.py"} < ours.keys()
     assert files_of(asset) == ours | theirs
 
 
@@ -58,7 +55,7 @@ def test_two_folders_and_habits_give_the_same_template_and_hash(
     assemblies = []
     for name, umask, mode in (("one", 0o022, 0o644), ("other", 0o077, 0o600)):
         checkout = tmp_path / name
-        for part in ("constructs/cdk_workmail", "lambda_src/workmail_provider"):
+        for part in ("constructs/cdk_workmail", "lambda_src"):
             shutil.copytree(ROOT / part, checkout / part)
         for path in checkout.rglob("*.py"):
             path.chmod(mode)

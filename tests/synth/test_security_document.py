@@ -11,8 +11,9 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_workmail import MailboxExport
+from cdk_workmail import MailboxExport, OrganizationExport
 from tests.synth.roster import (
+    ORGANIZATION,
     declare_group,
     declare_resource,
     declare_user,
@@ -48,6 +49,17 @@ def test_the_documented_policies_of_exports_are_those_of_the_template() -> None:
         "Policies": inline["PolicyDocument"]["Statement"],
     }
     assert_documented("export role", readable(shown))
+
+
+def test_the_documented_policy_of_the_exporter_is_that_of_the_template() -> None:
+    """`make documents` writes it anew."""
+    stack = new_stack()
+    export = MailboxExport(stack, "Export")
+    OrganizationExport(stack, "Departure", organization_id=ORGANIZATION, export=export)
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    role = resources["DepartureRoleE5993CA0"]
+    (inline,) = role["Properties"]["Policies"]
+    assert_documented("exporter policy", readable(inline["PolicyDocument"]["Statement"]))
 
 
 def test_the_documented_policies_of_entities_are_those_of_the_template() -> None:

@@ -13,9 +13,10 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 from botocore.model import StructureShape
 
-from cdk_workmail import MailboxExport
+from cdk_workmail import MailboxExport, WorkMailRoster
 from tests.synth.roster import (
     GROUP,
+    ORGANIZATION,
     REGISTRATION,
     RESOURCE,
     USER,
@@ -41,6 +42,7 @@ PARSE: dict[str, Callable[[Mapping[str, Any]], object]] = {
     "Custom::WorkMailResourceDelegates": partial(
         declarations.member_list, RESOURCE_KIND, DELEGATES
     ),
+    "Custom::WorkMailRemovalGuard": declarations.roster,
 }
 # CloudFormation's own.
 OF_CLOUDFORMATION = {"ServiceToken", "ServiceTimeout"}
@@ -115,6 +117,8 @@ def declared() -> dict[str, dict[str, Any]]:
         auto_decline_conflicting_requests=True,
         delegates=["bob"],
     )
+    source = {"organization_id": ORGANIZATION, **common}
+    WorkMailRoster(stack, "Roster", source=source)
     found = Template.from_stack(stack).to_json()["Resources"].values()
     return {
         each["Type"]: each["Properties"] for each in found if each["Type"].startswith("Custom::W")

@@ -359,7 +359,7 @@ def test_tokens_that_are_alike_share_a_role_and_its_statements() -> None:
     role = only(export_roles(stack))
     assert len(role["AssumeRolePolicyDocument"]["Statement"]) == 1
     assert len(role["Policies"][0]["PolicyDocument"]["Statement"]) == 3
-    assert len(only(policies(stack, "iam:PassRole"))["PolicyDocument"]["Statement"]) == 2
+    assert len(only(policies(stack, "iam:PassRole"))["PolicyDocument"]["Statement"]) == 5
 
 
 def test_tokens_that_are_only_alike_until_deployed_can_all_be_exported() -> None:

@@ -88,7 +88,7 @@ def test_the_wheel_holds_constructs_function_command_and_schema_and_nothing_else
     command = (ROOT / "cli" / "cdk_workmail_cli").glob("*.py")
     file = (ROOT / "constructs" / "cdk_workmail_file").glob("*.*")
     source = ROOT / "lambda_src"
-    function = (source / "workmail_provider").rglob("*.py")
+    function = source.rglob("*.py")
     expected = {
         "cdk_workmail/py.typed",
         *(f"cdk_workmail/{path.name}" for path in construct),

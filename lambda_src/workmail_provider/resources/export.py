@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
+from workmail_provider.budgets import STATE_CHANGED
 from workmail_provider.cloudformation.request import Invocation
-from workmail_provider.errors import ContinueLater, RequestFailed
+from workmail_provider.errors import ContinueLater, NotReady, ProviderError, RequestFailed
+from workmail_provider.export_bucket import ExportBucket, StoredObject
+from workmail_provider.resources import declarations
 from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.exports import (
     BETWEEN_EXPORTS,
@@ -19,11 +23,13 @@ from workmail_provider.rules.exports import (
     to_join,
     young_enough,
 )
+from workmail_provider.rules.manifest import ManifestLine, Verdict, iso
 from workmail_provider.workmail.exports import ExportJobs, ExportLimitReached, ExportRefused
 from workmail_provider.workmail.organization import NoLongerEnabled, Organization
 
 T = TypeVar("T")
 
+_RUN = "removal"
 _ENDED = {ExportState.FAILED: "failed", ExportState.CANCELLED: "was cancelled"}
 _JOB_ID = "ExportJobId"
 _CONTINUE = "it stays enabled, delete again to continue"
@@ -32,9 +38,8 @@ _CONTINUE = "it stays enabled, delete again to continue"
 class ExportBeforeRemoval:
     """One mailbox, until a completed job of it is in the bucket.
 
-    WorkMail runs ten jobs at a time in an organization: when they are taken, this waits. WorkMail
-    exports a mailbox once in 24 hours: after that limit, the last export stands in if it is young
-    enough.
+    An export that is young enough is used without starting another. WorkMail runs ten jobs at a
+    time in an organization: when they are taken, this waits.
     """
 
     def __init__(
@@ -50,6 +55,10 @@ class ExportBeforeRemoval:
         self._organization = organization
         self._jobs = ExportJobs(organization)
         self._destination = destination
+        region = declarations.organization_region(invocation.request.properties)
+        self._bucket = ExportBucket(
+            invocation.clients("s3", region), destination.bucket, invocation.retry
+        )
         self._entity = entity
         self._folder = destination.folder(entity.organization_id, entity.entity_id, began_at)
         request = invocation.request
@@ -74,7 +83,9 @@ class ExportBeforeRemoval:
                 f"export job {job.job_id} of {self._entity} {_ENDED[job.state]}, it stays enabled: "
                 f"{job.error or 'WorkMail gives no reason'}"
             )
-        self._log("exported", f"job {job.job_id} is in {job.location}")
+        archive = self._call(lambda: self._find_archive(job))
+        self._log("exported", f"job {job.job_id} is in {job.location}, {archive.size} bytes")
+        self._record(job, archive)
         return job
 
     def _remembered(self) -> ExportJob | None:
@@ -92,12 +103,17 @@ class ExportBeforeRemoval:
                 self._log("join", f"export job {job.job_id} is {job.state}")
                 # The list does not have the reason of a failure.
                 return self._find_again(job)
+            now = self._invocation.utc_now()
+            usable = young_enough(jobs, self._entity, self._destination, now)
+            if usable and self._call(partial(self._bucket.archive, usable.path)):
+                self._log("use again", f"job {usable.job_id} ended at {usable.ended_at}")
+                return usable
             try:
                 return self._start()
             except ExportLimitReached as refused:
-                last = last_of(jobs, self._entity.entity_id, self._invocation.utc_now())
+                last = last_of(jobs, self._entity.entity_id, now)
                 if last:
-                    return self._stand_in(jobs, last)
+                    raise self._too_early(last) from refused
                 message = (
                     f"{self._entity} waits, because WorkMail exports ten mailboxes at a time: "
                     f"{_CONTINUE} ({refused})"
@@ -132,14 +148,9 @@ class ExportBeforeRemoval:
             error="",
         )
 
-    def _stand_in(self, jobs: list[ExportJob], last: ExportJob) -> ExportJob:
-        now = self._invocation.utc_now()
-        usable = young_enough(jobs, self._entity, self._destination, now)
-        if usable:
-            self._log("use again", f"job {usable.job_id} ended at {usable.ended_at}")
-            return usable
+    def _too_early(self, last: ExportJob) -> RequestFailed:
         possible_at = last.started_at + BETWEEN_EXPORTS
-        raise RequestFailed(
+        return RequestFailed(
             f"WorkMail exports {self._entity} once in 24 hours: it stays enabled, delete again "
             f"after {possible_at:%Y-%m-%d %H:%M} UTC (job {last.job_id} {last.state.lower()}, in "
             f"bucket {last.bucket})"
@@ -156,6 +167,42 @@ class ExportBeforeRemoval:
                 )
             job = self._find_again(job)
         return job
+
+    def _find_archive(self, job: ExportJob) -> StoredObject:
+        archive = self._bucket.archive(job.path)
+        if archive is None:
+            raise NotReady(
+                STATE_CHANGED,
+                f"{self._entity} stays enabled: export job {job.job_id} is complete, but there is "
+                f"no object with a size at {job.location}: look there, then delete again",
+            )
+        return archive
+
+    def _record(self, job: ExportJob, archive: StoredObject) -> None:
+        """The mailbox can be disabled without its line: WorkMail and the bucket have the export."""
+        entity = self._entity
+        line = ManifestLine(
+            organization_id=entity.organization_id,
+            entity_id=entity.entity_id,
+            name=entity.name,
+            kind=entity.entity_type,
+            email=entity.email or "",
+            run=f"{_RUN}-{job.job_id}",
+            attempt=1,
+            recorded_at=iso(self._invocation.utc_now()),
+            verdict=Verdict.EXPORTED,
+            reason="in the bucket with a size when the mailbox was removed, contents not checked",
+            job_id=job.job_id,
+            started_at=iso(job.started_at),
+            ended_at=iso(job.ended_at),
+            bucket=self._bucket.name,
+            key=archive.key,
+            size=archive.size,
+        )
+        try:
+            self._bucket.put(line.name_below(self._destination.prefix), bytes(line))
+        except ProviderError as error:
+            self._log("no manifest line", str(error))
 
     def _find_again(self, job: ExportJob) -> ExportJob:
         # A new job may not show yet.

@@ -30,9 +30,12 @@ class ExportDestination:
 
     def folder(self, organization_id: str, entity_id: str, at: datetime) -> str:
         """The S3 prefix of one export: organization, entity and time (UTC)."""
-        # An entity id may have characters that WorkMail does not accept in an S3 prefix.
-        entity = re.sub(r"[^A-Za-z0-9!_.*'()-]", "_", entity_id)
-        return f"{self.prefix}/{organization_id}/{entity}/{at:%Y%m%dT%H%M%SZ}"
+        return f"{self.prefix}/{organization_id}/{as_path_part(entity_id)}/{at:%Y%m%dT%H%M%SZ}"
+
+
+def as_path_part(entity_id: str) -> str:
+    """An entity id may have characters that WorkMail does not accept in an S3 prefix."""
+    return re.sub(r"[^A-Za-z0-9!_.*'()-]", "_", entity_id)
 
 
 class ExportState(StrEnum):
@@ -109,7 +112,11 @@ def is_outdated(job: ExportJob, entity: Entity) -> bool:
 
 
 def _is_of(job: ExportJob, entity: Entity, destination: ExportDestination) -> bool:
-    return job.entity_id == entity.entity_id and job.bucket == destination.bucket
+    """A job elsewhere in the bucket does not count: it is not looked for there."""
+    folder = f"{destination.prefix}/{entity.organization_id}/"
+    # AWS does not document whether a running job has a path.
+    is_below = not job.path or job.path.removeprefix(f"s3://{job.bucket}/").startswith(folder)
+    return job.entity_id == entity.entity_id and job.bucket == destination.bucket and is_below
 
 
 def _is_complete_for(job: ExportJob, entity: Entity) -> bool:

@@ -42,8 +42,9 @@ class StackOperation:
 
     @property
     def is_over(self) -> bool:
-        # The next operation of the root stack does not bring back a nested stack that was deleted.
-        return self.status == "DELETE_COMPLETE" or not any(
+        # An operation of the root stack reaches no nested stack that was deleted, and none whose
+        # deletion failed until it deletes that one again.
+        return self.status in ("DELETE_COMPLETE", "DELETE_FAILED") or not any(
             _is_in_progress(status) for status in (self.status, self.root_status)
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from statistics import median
 
 import pytest
 
@@ -11,6 +12,7 @@ from benchmarks import report, throttling, waiting
 from benchmarks.lambda_model import COLD_START, LambdaModel, Serve
 from benchmarks.simulation import Simulation
 from benchmarks.throttling import Outcome
+from cdk_workmail.roster import DEFAULT_CONCURRENCY
 
 
 def test_each_measurement_is_taken_once_in_each_round() -> None:
@@ -113,3 +115,20 @@ def test_the_function_responds_within_five_seconds_of_the_change(request_type: s
 def test_a_fixed_interval_is_late_by_the_rest_of_the_interval() -> None:
     assert waiting.late_at_interval(1.0, 5.0) == 4.0
     assert waiting.late_at_interval(30.0, 5.0) == 0.0
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Delete"])
+def test_a_roster_in_its_default_lanes_stays_within_the_rate_of_workmail(request_type: str) -> None:
+    runs = [
+        throttling.in_lanes(request_type, seed, size=100, lanes=DEFAULT_CONCURRENCY)
+        for seed in range(5)
+    ]
+    assert all(run.succeeded == 100 for run in runs)
+    assert all(run.throttled < 0.1 * run.requests for run in runs)
+    assert median(run.to_the_limit for run in runs) <= 1.3
+
+
+def test_lanes_are_what_saves_requests() -> None:
+    in_lanes = throttling.in_lanes("Create", 0, size=50, lanes=DEFAULT_CONCURRENCY)
+    at_once = throttling.in_lanes("Create", 0, size=50, lanes=50)
+    assert at_once.throttled > 5 * in_lanes.throttled

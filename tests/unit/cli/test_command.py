@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -146,6 +149,29 @@ def test_an_organization_that_does_not_exist_is_one_line(command: Command, tmp_p
     )
 
 
+@pytest.mark.parametrize("way", ["refuses", "drops"])
+def test_an_endpoint_that_cannot_be_reached_is_one_line_in_a_few_seconds(
+    command: Command, file: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    with ExitStack() as connections:
+        listener = connections.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        host, port = listener.getsockname()
+        url = f"http://{host}:{port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", url)
+        if way == "refuses":
+            listener.close()
+        else:
+            # Linux drops what comes after the connection that waits to be accepted.
+            connections.enter_context(socket.create_connection((host, port)))
+        begun = time.monotonic()
+        ended = command("plan", file)
+    assert time.monotonic() - begun < 8
+    (line,) = ended.errors.splitlines()
+    assert (ended.code, ended.output) == (1, "")
+    assert line.startswith("cdk-workmail: workmail:ListUsers failed: ") and url in line
+    assert line.endswith(": check the Region, the endpoint and the network")
+
+
 def test_an_invalid_file_is_a_line_for_each_error(command: Command, write: Write) -> None:
     ended = command("plan", write(usres={}, mailboxes=[]))
     assert ended.code == 1
@@ -214,9 +240,24 @@ def test_the_printed_policy_allows_nothing_that_changes_and_no_other_organizatio
     )
 
 
-def test_the_printed_policy_covers_nested_stacks_of_the_stack(command: Command) -> None:
-    _, stacks = command("policy", "--stack", "Mail").json["Statement"]
-    assert stacks["Resource"] == [
+def test_the_printed_policy_covers_nested_stacks_and_finds_other_stacks(command: Command) -> None:
+    of_organization = ("--organization-id", "m-1")
+    printed = command("policy", "--stack", "Mail", *of_organization).json["Statement"]
+    assert printed[2:] == [
+        {
+            "Sid": "FindOtherStacks",
+            "Effect": "Allow",
+            "Action": ["cloudformation:ListStackResources"],
+            "Resource": ["arn:aws:cloudformation:*:*:stack/*"],
+        },
+        {
+            "Sid": "FindAnnouncements",
+            "Effect": "Allow",
+            "Action": ["ssm:GetParametersByPath"],
+            "Resource": ["arn:aws:ssm:*:*:parameter/cdk-workmail/m-1"],
+        },
+    ]
+    assert printed[1]["Resource"] == [
         "arn:aws:cloudformation:*:*:stack/Mail/*",
         "arn:aws:cloudformation:*:*:stack/Mail-*/*",
     ]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cdk_workmail_file import read
-from local_aws.workmail import Behaviour, Failure, Organization, Resource, WorkMail, responses
+from local_aws import seed_organization
+from local_aws.workmail import Behaviour, Failure, Organization, Resource, WorkMail, WorkMailServer
 from tests.unit.cli.conftest import Command, Ended
 
 Enable = Callable[..., None]
@@ -108,6 +109,18 @@ def test_a_discovered_file_plans_nothing(
     for options in ([], ["--attributes"]):
         discover("--force", *options)
         assert command("plan", str(path)).code == 0
+
+
+def test_a_local_organization_that_starts_with_a_discovered_file_is_like_it(
+    discover: Discover, command: Command, team: None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options in (["--force"], ["--force", "--attributes"]):
+        discover(*options)
+        local = WorkMail()
+        seed_organization(local, read(path))
+        with WorkMailServer(local) as server, monkeypatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_WORKMAIL", server.endpoint_url)
+            assert command("plan", str(path)).code == 0
 
 
 def test_two_runs_write_the_same_bytes(discover: Discover, team: None, path: Path) -> None:
@@ -287,25 +300,15 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
     organization: Organization,
     enable: Enable,
     dossier: Path,
-    monkeypatch: pytest.MonkeyPatch,
     workmail: WorkMail,
 ) -> None:
     for name in ("alice", "bob"):
         enable(organization.add_user(name))
-    alice, bob = (organization.entity(name).entity_id for name in ("alice", "bob"))
-    permission = {"GranteeId": bob, "GranteeType": "USER", "PermissionValues": ["SEND_AS"]}
-    monkeypatch.setitem(
-        responses.OPERATIONS,
-        "GetMailboxDetails",
-        lambda request: {"MailboxQuota": 51200, "MailboxSize": 3.5},
-    )
-    monkeypatch.setitem(
-        responses.OPERATIONS,
-        "ListMailboxPermissions",
-        lambda request: {
-            "Permissions": [permission] if request.parameters["EntityId"] == alice else []
-        },
-    )
+    alice: Any = organization.entity("alice")
+    alice.mailbox.permissions[organization.entity("bob").entity_id] = ["SEND_AS"]
+    for name in ("alice", "bob"):
+        mailbox: Any = organization.entity(name)
+        mailbox.mailbox.files.clear()
     aaron = organization.add_user("Aaron")
     enable(aaron)
     workmail.faults.add("GetMailboxDetails", Failure("EntityStateException"), entity="Aaron")
@@ -319,7 +322,7 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
             "state": "ENABLED",
             "email": "alice@example.com",
             "quota_mb": 51200,
-            "size_mb": 3.5,
+            "size_mb": 0.0,
             "permissions": [{"grantee": "bob", "grantee_type": "USER", "permissions": ["SEND_AS"]}],
         },
         "bob": {
@@ -327,7 +330,7 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
             "state": "ENABLED",
             "email": "bob@example.com",
             "quota_mb": 51200,
-            "size_mb": 3.5,
+            "size_mb": 0.0,
         },
     }
     assert found["organization"]["Alias"] == "acme"
@@ -339,5 +342,6 @@ def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
 def test_what_is_refused_for_all_entities_is_asked_once(
     discover: Discover, team: None, workmail: WorkMail
 ) -> None:
+    workmail.authorize = lambda _, action, resource: action != "workmail:GetMailboxDetails"
     discover()
     assert len(workmail.calls.of("GetMailboxDetails")) == 1

@@ -50,8 +50,8 @@ def test_every_error_is_reported_at_once_with_its_line_and_what_is_allowed() -> 
     with pytest.raises(InvalidFile) as raised:
         parse(text, "f.json")
     allowed = (
-        "$schema, organization_id, organization_region, defaults, mailbox_export, users, groups, "
-        "resources, mailboxes"
+        "$schema, organization_id, organization_region, defaults, mailbox_export, revision, users, "
+        "groups, resources, mailboxes"
     )
     address = (
         "must be an address like alice@example.com, at most 64 characters before @ and 254 in all"
@@ -146,13 +146,14 @@ def test_a_file_that_is_not_utf_8_is_one_error(tmp_path: Path) -> None:
 def test_defaults_fill_in_what_an_entry_does_not_give() -> None:
     document = {
         "defaults": {"adopt_existing": False, "mailbox_removal_policy": "RETAIN"},
+        "revision": "1",
         "users": {
             "D": DORA | {"email": "dora@example.com"},
             "E": DORA | {"name": "emil"},
             "F": DORA
             | {"name": "f", "email": "f@example.com", "mailbox_removal_policy": "DESTROY"},
         },
-        "mailboxes": {"A": ALICE | {"adopt_existing": True}},
+        "mailboxes": {"A": ALICE | {"adopt_existing": True, "revision": "2"}},
     }
     entries = {entry.key: entry for entry in parse(json.dumps(HEAD | document), "f.json").entries}
     assert entries["D"].options["mailbox_removal_policy"] == "RETAIN"
@@ -160,3 +161,4 @@ def test_defaults_fill_in_what_an_entry_does_not_give() -> None:
     assert entries["F"].mailbox_removal_policy == "DESTROY"
     assert entries["A"].options["removal_policy"] == "RETAIN"
     assert [entries[key].options["adopt_existing"] for key in "DA"] == [False, True]
+    assert [entries[key].options["revision"] for key in "DA"] == ["1", "2"]

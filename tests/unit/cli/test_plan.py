@@ -101,12 +101,19 @@ def test_an_address_needs_a_verified_domain_of_the_organization(
 
 
 def test_an_own_alias_can_become_the_primary_address(
-    command: Command, write: Write, organization: Organization, enable: Enable
+    command: Command, organization: Organization, enable: Enable
 ) -> None:
-    enable(organization.add_user("alice"), "info")
-    boxes = mailbox("alice", email="info@example.com", aliases=["alice@example.com"])
-    assert command("plan", write(mailboxes=boxes), "--json").actions == [
-        ("change address", "user alice", "alice@example.com to info@example.com")
+    alice = organization.add_user("alice")
+    enable(alice, "info")
+    deployed = owned(alice, email="alice@example.com")
+    declared = Declaration(
+        *("f.json:1", "alice", None),
+        email="info@example.com",
+        aliases=("alice@example.com",),
+    )
+    comparison = Comparison(reader(organization, command), [declared], [deployed])
+    assert [(f.action, f.detail) for f in comparison.findings()] == [
+        ("change address", "alice@example.com to info@example.com")
     ]
 
 
@@ -153,27 +160,63 @@ def test_an_entity_that_is_deleted_is_not_there_as_a_mailbox_and_created_as_a_us
     ]
 
 
-def test_members_and_delegates_are_those_declared_and_no_others(
+def test_a_first_declaration_refuses_to_remove_members_aliases_and_addresses(
     command: Command, write: Write, organization: Organization, enable: Enable
 ) -> None:
-    users = {name: organization.add_user(name) for name in ("alice", "bob", "carol")}
-    team, room = organization.add_group("team"), organization.add_resource("room")
-    for entity in (*users.values(), team, room):
+    users = {name: organization.add_user(name) for name in ("a", "b", "c", "d", "e")}
+    team = organization.add_group("team")
+    for entity in (*users.values(), team):
         enable(entity)
-    team.members += [users["alice"].entity_id, users["bob"].entity_id]
-    room.delegates.append(users["bob"].entity_id)
+    enable(organization.add_user("alice"), "info", "old")
+    team.members += [user.entity_id for user in users.values()]
+    boxes = mailbox("a", email="a.new@example.com") | mailbox(
+        "alice", aliases=["info@example.com"], remove_other_aliases=True
+    )
+    ended = command(
+        "plan",
+        write(groups={"team": {"name": "team", "members": ["e"]}}, mailboxes=boxes),
+        "--json",
+    )
+    then = "declare them, and remove them in a second deployment"
+    assert (ended.code, ended.actions) == (
+        2,
+        [
+            (
+                "refused",
+                "group team",
+                f"it has 4 members that are not declared (a, b, c, ...): {then}",
+            ),
+            (
+                "refused",
+                "user a",
+                "it has a@example.com, declared is a.new@example.com: declare the address it has, "
+                "and change it in a second deployment",
+            ),
+            (
+                "refused",
+                "user alice",
+                f"it has 1 aliases that are not declared (old@example.com): {then}",
+            ),
+        ],
+    )
+
+
+def test_members_are_added_also_those_that_the_deployment_creates(
+    command: Command, write: Write, organization: Organization, enable: Enable
+) -> None:
+    for name in ("alice", "bob"):
+        enable(organization.add_user(name))
+    team = organization.add_group("team")
+    team.members.append(organization.entity("alice").entity_id)
     file = write(
         users={"dora": {"name": "dora", "display_name": "Dora"}},
-        groups={"team": {"name": "team", "members": ["alice", "carol", "dora", "nix"]}},
-        resources={"room": {"name": "room", "type": "ROOM", "delegates": []}},
+        groups={"team": {"name": "team", "members": ["alice", "bob", "dora", "nix"]}},
     )
     assert command("plan", file, "--json").actions == [
         ("create", "user dora", "not in the organization"),
-        ("add member", "group team", "carol"),
+        ("add member", "group team", "bob"),
         ("add member", "group team", "dora"),
         ("not there", "group team", "nix is not in the organization"),
-        ("remove member", "group team", "bob"),
-        ("remove delegate", "resource room", "bob"),
     ]
 
 
@@ -190,17 +233,13 @@ def test_lists_that_workmail_refuses_for_disabled_entities_count_as_empty(
     ]
 
 
-def test_other_aliases_are_removed_only_if_declared_and_never_the_primary_address(
+def test_the_primary_address_is_no_other_alias_also_where_workmail_lists_it(
     command: Command, write: Write, workmail: WorkMail, organization: Organization, enable: Enable
 ) -> None:
     workmail.behaviour = Behaviour(primary_is_listed_as_alias=True)
-    enable(organization.add_user("alice"), "info", "old")
-    kept = mailbox("alice", aliases=["info@example.com"])
-    assert command("plan", write(mailboxes=kept)).code == 0
+    enable(organization.add_user("alice"), "info")
     exact = mailbox("alice", aliases=["info@example.com"], remove_other_aliases=True)
-    assert command("plan", write(mailboxes=exact), "--json").actions == [
-        ("remove alias", "user alice", "old@example.com")
-    ]
+    assert command("plan", write(mailboxes=exact)).code == 0
 
 
 def test_attributes_and_booking_options_are_compared(
@@ -277,6 +316,21 @@ def test_an_entity_with_aliases_and_listed_attributes_costs_one_call(
     ]
 
 
+def test_a_domain_in_use_costs_no_call(
+    command: Command, write: Write, workmail: WorkMail, organization: Organization
+) -> None:
+    boxes: dict[str, Any] = {}
+    for number in range(60):
+        domain = f"d{number}.example"
+        organization.add_domain(domain)
+        enabled = organization.add_user(f"old{number}")
+        enabled.registration = Registration("ENABLED", f"old@{domain}")
+        organization.add_user(f"new{number}")
+        boxes |= mailbox(f"new{number}", email=f"new@{domain}")
+    assert command("plan", write(mailboxes=boxes)).code == 2
+    assert not workmail.calls.of("GetMailDomain")
+
+
 def test_a_plan_finishes_while_three_calls_in_ten_are_throttled(
     command: Command,
     write: Write,
@@ -286,15 +340,20 @@ def test_a_plan_finishes_while_three_calls_in_ten_are_throttled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     boxes: dict[str, Any] = {}
-    for number in range(100):
+    for number in range(50):
         enable(organization.add_user(f"user{number}"))
         boxes |= mailbox(f"user{number}", aliases=[])
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     workmail.faults.share(Failure("ThrottlingException"), 0.3, random.Random(13).random)
-    assert command("plan", write(mailboxes=boxes)).code == 0
+    ended = command("plan", write(mailboxes=boxes))
     throttled = [call for call in workmail.calls if call.error_code == "ThrottlingException"]
-    assert len(slept) == len(throttled) > 20
+    assert len(slept) == len(throttled) > 10
+    assert (ended.code, ended.errors) == (
+        0,
+        f"cdk-workmail: {len(slept)} calls were sent again, because AWS throttled them or did not "
+        "respond\n",
+    )
     assert all(0 <= seconds <= 20 for seconds in slept)
 
 
@@ -306,11 +365,10 @@ def reader(organization: Organization, command: Command) -> Reader:
 
 def owned(entity: Any, **options: Any) -> Declaration:
     return Declaration(
-        where="Mail/X",
         identifier=entity.name,
         organization_id="m",
         entity_id=entity.entity_id,
-        **{"kind": None, **options},
+        **{"where": "Mail/X", "kind": None, **options},
     )
 
 
@@ -391,6 +449,47 @@ def test_a_renamed_user_is_not_possible_and_a_renamed_resource_is_renamed(
         ("not possible", "WorkMail does not rename a user: it is alice, declared is alicia"),
         ("rename", "room to hall"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "is_found"),
+    [
+        # What the CDK gives the paths Blue-Room/Resource and Staff/Blue-Room/Resource in a stack.
+        ("BlueRoomB13C995F", True),
+        ("StaffBlueRoomE136E482", True),
+        ("StaffBlueRoomE136E483", False),
+    ],
+)
+def test_a_renamed_resource_is_recognized_by_its_logical_id(
+    command: Command, organization: Organization, logical_id: str, is_found: bool
+) -> None:
+    room = organization.add_resource("old-name")
+    deployed = owned(room, kind=Kind.RESOURCE, where=f"Mail/{logical_id}")
+    declared = Declaration("f.json:2", "hall", Kind.RESOURCE, construct_path="Blue-Room")
+    comparison = Comparison(reader(organization, command), [declared], [deployed])
+    actions = [finding.action for finding in comparison.findings()]
+    assert actions == (["rename"] if is_found else ["create", "retain"])
+
+
+def test_what_another_stack_declares_is_retained_and_reported(
+    command: Command, organization: Organization, enable: Enable
+) -> None:
+    alice, bob = (organization.add_user(name) for name in ("alice", "bob"))
+    for user in (alice, bob):
+        enable(user)
+    deployed = [owned(user, email=f"{user.name}@example.com") for user in (alice, bob)]
+    declared = Declaration("f.json:1", "bob", None, email="bob@example.com")
+    others = {
+        f"{organization.organization_id}/{user.entity_id}": f"X of stack {user.name}"
+        for user in (alice, bob)
+    }
+    comparison = Comparison(reader(organization, command), [declared], deployed, others)
+    findings = [*comparison.findings()]
+    assert [(f.action, f.entity, f.detail) for f in findings] == [
+        ("declared twice", "user bob", "declared by X of stack bob too"),
+        ("retain", "user alice", "no longer declared here, declared by X of stack alice"),
+    ]
+    assert all(finding.action.changes_nothing for finding in findings)
 
 
 def test_a_finding_needs_a_revision_only_if_no_property_of_its_resource_changes(

@@ -166,8 +166,8 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("{}", "the key 'organization_id' is missing"),
-            ("{", "Expecting property name"),
+            ("{}", "$: the key 'organization_id' is missing: add it"),
+            ("{", "the file is not JSON: Expecting property name"),
             (None, "No such file"),
         ],
     )
@@ -186,7 +186,7 @@ class TestCommandLine:
         )
         assert ended.returncode == 1
         (line,) = ended.stderr.splitlines()
-        assert line.startswith(f"{file}: ") and message in line
+        assert line.startswith(f"{file}:") and message in line
 
 
 class TestMake:

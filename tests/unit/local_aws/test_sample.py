@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
-import pytest
 from rich.console import Console
 
+from cdk_workmail_file import OrganizationFile, parse
 from local_aws import SampleOrganization, WorkMail, sample_organization, seed_organization
 from local_aws.demo import entity_table
-from local_aws.workmail import Resource, User, WorkMailError, WorkMailServer
+from local_aws.workmail import Resource, User, WorkMailServer
 
 from .conftest import boto3_client
 
@@ -44,6 +45,10 @@ DECLARED: dict[str, Any] = {
 }
 
 
+def declared(**changes: Any) -> OrganizationFile:
+    return parse(json.dumps({**DECLARED, **changes}), "organization.json")
+
+
 def test_the_sample_has_four_disabled_entities_with_fixed_ids() -> None:
     workmail = WorkMail(region="eu-west-1")
     sample = sample_organization(workmail)
@@ -62,7 +67,7 @@ def test_the_sample_has_four_disabled_entities_with_fixed_ids() -> None:
 
 
 def test_an_organization_starts_as_its_file_declares() -> None:
-    organization = seed_organization(WorkMail(), DECLARED)
+    organization = seed_organization(WorkMail(), declared())
     assert (organization.organization_id, organization.region) == (ORGANIZATION_ID, "eu-west-1")
     dora, emil, sales, room = (
         organization.entity(name) for name in ("dora", "emil", "sales", "blue-room")
@@ -76,15 +81,29 @@ def test_an_organization_starts_as_its_file_declares() -> None:
     assert (room.booking_options["AutoAcceptRequests"], room.delegates) == (False, [dora.entity_id])
 
 
-def test_an_address_that_is_declared_twice_is_an_error() -> None:
-    resources = {"Room": {"name": "room", "type": "ROOM", "email": "Sales@example.com"}}
-    with pytest.raises(WorkMailError, match=r"Sales@example.com is already in use"):
-        seed_organization(WorkMail(), {**DECLARED, "resources": resources})
+def test_mailboxes_are_users_except_those_with_the_id_of_a_resource() -> None:
+    room_id, user_id = f"r-{'0' * 32}", "b0b00000-2222-4222-8222-222222222222"
+    boxes = {
+        str(number): {"entity_id": name, "email": f"box{number}@example.com"}
+        for number, name in enumerate(("alice", room_id, user_id))
+    }
+    organization = seed_organization(WorkMail(), declared(mailboxes=boxes))
+    alice, room, user = (organization.entity(name) for name in ("alice", room_id, user_id))
+    assert isinstance(alice, User) and isinstance(user, User) and isinstance(room, Resource)
+    assert (room.entity_id, user.entity_id) == (room_id, user_id)
+    assert [entity.state for entity in (alice, room, user)] == ["ENABLED"] * 3
+
+
+def test_members_that_the_file_does_not_declare_are_disabled_users() -> None:
+    groups = {"Sales": {"name": "sales", "members": ["dora", "off"]}}
+    organization = seed_organization(WorkMail(), declared(groups=groups))
+    off = organization.entity("off")
+    assert (isinstance(off, User), off.state) == (True, "DISABLED")
 
 
 def test_the_demo_fits_80_columns_and_has_colour_on_a_terminal() -> None:
     workmail = WorkMail()
-    seed_organization(workmail, {**DECLARED, "organization_region": None})
+    seed_organization(workmail, declared(organization_region="us-east-1"))
     with WorkMailServer(workmail) as server:
         client = boto3_client(server.endpoint_url)
         table = entity_table(client, ORGANIZATION_ID)

@@ -24,6 +24,7 @@ from workmail_provider.rules.exports import (
     young_enough,
 )
 from workmail_provider.rules.kinds import EntityType
+from workmail_provider.rules.manifest import ManifestLine
 
 BUCKET = EXPORT["BucketName"]
 OTHER_BUCKET = "other-archive"
@@ -66,7 +67,7 @@ class ExportHarness(FunctionHarness):
             "RoleArn": EXPORT["RoleArn"],
             "KmsKeyArn": EXPORT["KmsKeyArn"],
             "S3BucketName": bucket,
-            "S3Prefix": "elsewhere",
+            "S3Prefix": f"workmail/{ORGANIZATION_ID}/elsewhere",
         }
         job_id = self.workmail.perform("StartMailboxExportJob", parameters)["JobId"]
         self.workmail.calls.clear()
@@ -107,7 +108,60 @@ def test_a_mailbox_is_exported_before_it_is_deregistered(
     assert response["Data"] == {"ExportJobId": job.job_id, "ExportedTo": location}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     exported = [line["why"] for line in lines if line["action"] == "exported"]
-    assert exported == [f"job {job.job_id} is in {location}"]
+    size = len(harness.s3.objects[BUCKET][job.s3_path].body)
+    assert exported == [f"job {job.job_id} is in {location}, {size} bytes"]
+
+
+class TestSeenInTheBucket:
+    """A mailbox is deregistered only if its export is in the bucket with a size."""
+
+    @pytest.fixture(autouse=True)
+    def an_export_of_five_minutes(self, harness: ExportHarness) -> None:
+        harness.exports.duration = 5 * MINUTE
+
+    @pytest.mark.parametrize("body", [None, b""])
+    def test_without_an_object_with_a_size_the_mailbox_stays_enabled(
+        self, harness: ExportHarness, body: bytes | None
+    ) -> None:
+        harness.s3.spoil = lambda archive: body
+        assert "no object with a size at s3://mail-archive/workmail/" in failed(harness.delete())
+        assert harness.alice.state == "ENABLED"
+
+    def test_a_bucket_that_cannot_be_listed_keeps_the_mailbox_enabled(
+        self, harness: ExportHarness
+    ) -> None:
+        harness.s3.denied = {"ListObjectsV2"}
+        assert "s3:ListObjectsV2" in failed(harness.delete())
+        assert harness.alice.state == "ENABLED"
+
+    def test_the_object_of_a_young_export_is_missed_and_another_is_started(
+        self, harness: ExportHarness
+    ) -> None:
+        harness.export_elsewhere()
+        harness.now += 23 * HOUR
+        assert harness.job_states == ["COMPLETED"]
+        harness.s3.objects[BUCKET].clear()
+        harness.now += 65 * MINUTE
+        succeeded(harness.delete(MailboxExport={**EXPORT, "MaximumAge": f"{48 * HOUR:.0f}"}))
+        assert harness.job_states == ["COMPLETED", "COMPLETED"]
+
+    def test_a_removal_writes_a_line_of_the_manifest(self, harness: ExportHarness) -> None:
+        succeeded(harness.delete())
+        (job,) = harness.exports.jobs
+        folder = f"workmail/{ORGANIZATION_ID}/_manifest/{harness.alice.entity_id}/"
+        name = f"{folder}removal-{job.job_id}.1.exported.json"
+        line = ManifestLine.parse(harness.s3.objects[BUCKET][name].body)
+        assert (line.verdict, line.name, line.email) == ("EXPORTED", "alice", "alice@example.com")
+        assert (line.job_id, line.key, line.bucket) == (job.job_id, job.s3_path, BUCKET)
+        assert line.size == len(harness.s3.objects[BUCKET][job.s3_path].body)
+
+    def test_a_line_that_cannot_be_written_is_logged_and_the_mailbox_is_removed(
+        self, harness: ExportHarness, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        harness.s3.denied = {"PutObject"}
+        succeeded(harness.delete())
+        assert harness.alice.state == "DISABLED"
+        assert '"action": "no manifest line"' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "jobs"), [("board-room", ["COMPLETED"]), ("team", [])])
@@ -290,7 +344,7 @@ class TestChoosingAJob:
         state=ExportState.COMPLETED,
         description="elsewhere",
         bucket=BUCKET,
-        path="path",
+        path=f"workmail/{ORGANIZATION_ID}/alice/1/export.zip",
         progress=100,
         started_at=NOW - timedelta(hours=2),
         ended_at=NOW - timedelta(hours=1),
@@ -317,6 +371,9 @@ class TestChoosingAJob:
             ([JOB, FAILED], None),
             ([replace(RUNNING, entity_id="bob"), replace(RUNNING, bucket=OTHER_BUCKET)], None),
             ([replace(JOB, description="mine", bucket=OTHER_BUCKET)], None),
+            ([replace(RUNNING, path="")], 0),
+            ([replace(RUNNING, path=f"s3://{BUCKET}/{JOB.path}")], 0),
+            ([replace(RUNNING, path="workmail/m-2/alice/1.zip")], None),
         ],
     )
     def test_a_request_joins_its_own_job_or_a_running_one_to_the_bucket(
@@ -424,13 +481,16 @@ class TestOnceInTwentyFourHours:
         assert "once in 24 hours" in failed(harness.delete())
         assert harness.alice.state == "ENABLED"
 
-    def test_a_new_export_is_preferred_to_an_old_one(self, harness: ExportHarness) -> None:
+    @pytest.mark.parametrize(("hours", "jobs"), [(25, 1), (27, 2)])
+    def test_a_young_export_is_used_where_another_could_be_started(
+        self, harness: ExportHarness, hours: int, jobs: int
+    ) -> None:
         harness.exports.duration = 2 * HOUR
         harness.export_elsewhere()
         harness.exports.duration = MINUTE
-        harness.now += 25 * HOUR
+        harness.now += hours * HOUR
         succeeded(harness.delete())
-        assert harness.job_states == ["COMPLETED", "COMPLETED"]
+        assert harness.job_states == ["COMPLETED"] * jobs
 
     @pytest.mark.parametrize("bucket", [BUCKET, OTHER_BUCKET])
     def test_only_a_running_job_to_the_same_bucket_is_joined(

@@ -642,12 +642,13 @@ class TestDeleting:
             ("DELETE_COMPLETE", None),
             ("ROLLBACK_COMPLETE", None),
             ("DELETE_COMPLETE", "UPDATE_IN_PROGRESS"),
+            ("DELETE_FAILED", "UPDATE_IN_PROGRESS"),
         ],
     )
     def test_a_delete_after_the_operation_changes_nothing(
         self, harness: FunctionHarness, own: str, status: str, root_status: str | None
     ) -> None:
-        """The next operation of a root stack does not concern a nested stack that was deleted."""
+        """An operation of the root stack reaches no nested stack that was deleted or forgotten."""
         root = Stack(root_status, harness.now - 3600, harness.now - 60) if root_status else None
         harness.stack = Stack(status, creation_time=harness.now - 3500, root=root)
         succeeded(harness.send("Delete", own))

@@ -41,6 +41,8 @@ def test_every_attribute_of_the_api_is_one_of_its_kind(kind: EntityKind) -> None
         ("DELETE_IN_PROGRESS", None, True, False, False),
         ("DELETE_FAILED", None, False, False, True),
         ("DELETE_COMPLETE", "UPDATE_IN_PROGRESS", False, False, True),
+        ("DELETE_FAILED", "UPDATE_IN_PROGRESS", False, False, True),
+        ("DELETE_IN_PROGRESS", "UPDATE_IN_PROGRESS", True, False, False),
         ("ROLLBACK_IN_PROGRESS", None, False, True, False),
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None, False, True, False),
         ("UPDATE_ROLLBACK_COMPLETE", None, False, False, True),
