@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors docs docs-serve picture bench format wheel clean
+.PHONY: help install demo up test lint types unit model model-long synth-tests local-tests long documents errors docs docs-serve picture bench format wheel release acceptance clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -35,7 +35,7 @@ types: install ## checks types with mypy, strict
 	mypy
 
 unit: install ## tests the function, the local WorkMail, and every fault at every call
-	pytest tests/unit tests/faults
+	pytest -n 2 tests/unit tests/faults
 
 model: install ## tests the function under a model of CloudFormation
 	pytest -n 2 tests/model
@@ -75,8 +75,14 @@ format: install ## fixes with ruff what it can fix
 	ruff format .
 
 wheel: install ## builds dist/*.whl
-	rm -rf build
-	python -m build --wheel
+	python -m build --wheel --no-isolation
+
+release: install ## builds, checks and tries what is published; uploads nothing
+	@sh release.sh
+
+acceptance: install ## tries all in an AWS account: ORGANIZATION_ID=m-... [REGION=...] [EXPORT=1]
+	@python -m tests.acceptance --organization-id "$(ORGANIZATION_ID)" \
+	$(if $(REGION),--region "$(REGION)") $(if $(EXPORT),--export) $(if $(CLEAN_UP),--clean-up "$(CLEAN_UP)")
 
 clean: ## removes what the other targets created
 	rm -rf $(VENV) node_modules build dist *.egg-info install.log cdk.out .local_aws

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from pathlib import Path
 from zipfile import ZipFile
@@ -13,25 +14,71 @@ import pytest
 from tests.synth.assembly import SYNTH, asset_of, files_of
 from tests.synth.conftest import ROOT
 
+# When it was published, in seconds; a release has the time of its commit.
+EPOCH = "1767225600"
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that neither the checkout nor an earlier build is in the way."""
-    copy = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "app.py"):
-        shutil.copy(ROOT / name, copy)
-    for name in ("cli", "constructs", "lambda_src", "local_aws", "tests"):
-        shutil.copytree(ROOT / name, copy / name)
-    built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", "."],
-        cwd=copy,
+
+def built(source: Path, into: Path, **environment: str) -> Path:
+    """The sdist of a folder, and the wheel that is built from that sdist."""
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, source],
+        env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH, **environment},
         capture_output=True,
         text=True,
     )
-    assert built.returncode == 0, built.stdout + built.stderr
-    assert "Warning" not in built.stdout + built.stderr
-    (wheel,) = (copy / "dist").glob("*.whl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return into
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: Path) -> Path:
+    (wheel,) = distributions.glob("*.whl")
     return wheel
+
+
+@pytest.fixture(scope="module")
+def unpacked(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (sdist,) = distributions.glob("*.tar.gz")
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+def test_a_build_in_another_folder_at_another_time_gives_the_same_bytes(
+    distributions: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    for file in unpacked.rglob("*"):
+        os.utime(file, (0, 0))
+        file.chmod(file.stat().st_mode & 0o700)  # as with another umask
+    again = built(unpacked, tmp_path, TZ="Pacific/Auckland")
+    assert files_of(again) == files_of(distributions)
+    assert len(files_of(again)) == 2
+
+
+def test_the_sdist_holds_all_that_the_tests_need(unpacked: Path) -> None:
+    """All files of the repository but those of its CI."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    kept = {name for name in listed if (ROOT / name).is_file() and not name.startswith(".ci/")}
+    assert {*files_of(unpacked)} == kept | {"PKG-INFO"}
+
+
+def test_the_version_has_its_entry_in_the_changelog(wheel: Path) -> None:
+    version = wheel.name.split("-")[1]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## {version}\n" in changelog
 
 
 def test_the_wheel_holds_constructs_function_command_and_schema_and_nothing_else(

@@ -67,17 +67,22 @@ class _Convergence:
         if entity is None or not exists(entity):
             self._ignore_in_rollback(entity, f"{self._kind.word} {self._declared.entity_id}")
             return self._invocation.request.physical_resource_id or ""
-        if self._declared.members is not None:
-            self._change_members(entity, self._declared.members)
+        undeclared = self._add_members(entity)
+        # In between: a resource accepts requests by itself, or has a delegate.
         options = {BOOKING_OPTIONS: self._declared.booking_options}
         differing = changes(self._kind, entity, options)
         if differing:
             self._log("update", "its booking options are not as declared")
             self._directory.update(entity, differing)
+        self._remove_members(entity, undeclared)
         self._log("done", "as declared")
         return self._physical_id(entity)
 
-    def _change_members(self, entity: Entity, declared: tuple[str, ...]) -> None:
+    def _add_members(self, entity: Entity) -> list[str]:
+        """The members that are not declared."""
+        declared = self._declared.members
+        if declared is None:
+            return []
         current = self._directory.members(entity, self._list_kind)
         wanted = set(filter(None, map(self._member_id, declared)))
         # A rollback retains declared members that WorkMail does not find.
@@ -87,6 +92,9 @@ class _Convergence:
         for member_id in sorted(wanted - current):
             self._log("associate", f"{member_id} is a declared {self._list_kind.word}")
             self._directory.associate(entity, self._list_kind, member_id)
+        return undeclared
+
+    def _remove_members(self, entity: Entity, undeclared: list[str]) -> None:
         if undeclared and stack_operation(self._invocation).is_over:
             self._log("retain", "CloudFormation no longer waits: the declaration may be outdated")
             return

@@ -185,6 +185,14 @@ class TestDelegates:
         assert harness.room.delegates == [harness.bob.entity_id]
         assert harness.now - began < 1
 
+    def test_a_resource_accepts_requests_before_its_last_delegate_is_removed(
+        self, harness: MembershipHarness
+    ) -> None:
+        harness.workmail.behaviour = Behaviour(last_delegate_can_leave=False)
+        own = succeeded(harness.delegates("alice", BookingOptions=ASKS_A_DELEGATE))
+        succeeded(harness.delegates(own=own, BookingOptions={"AutoAcceptRequests": "true"}))
+        assert harness.room.delegates == []
+
     def test_a_delegate_that_no_longer_exists_is_not_one(self, harness: MembershipHarness) -> None:
         own = succeeded(harness.delegates("alice", "bob"))
         harness.alice.delete()
@@ -193,7 +201,7 @@ class TestDelegates:
         # WorkMail shows neither the state of a delegate nor, then, the delegate.
         assert len(harness.workmail.calls.of("DisassociateDelegateFromResource")) == 1
 
-    def test_booking_options_are_set_after_the_delegates(self, harness: MembershipHarness) -> None:
+    def test_booking_options_are_set_after_new_delegates(self, harness: MembershipHarness) -> None:
         """WorkMail refuses a resource without a delegate that does not accept by itself."""
         succeeded(harness.delegates("alice", BookingOptions=ASKS_A_DELEGATE))
         assert harness.changes == ["AssociateDelegateToResource", "UpdateResource"]
