@@ -11,10 +11,10 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
-    HTTPClientError,
     ReadTimeoutError,
 )
 
@@ -234,7 +234,7 @@ def _error(code: str, status: int, message: str = MESSAGE) -> Callable[[str], Ex
     return lambda operation: client_error(operation, code, message, status)
 
 
-def _no_response(error: type[HTTPClientError]) -> Callable[[str], Exception]:
+def _no_response(error: type[BotoCoreError]) -> Callable[[str], Exception]:
     return lambda operation: error(endpoint_url="https://loopback")
 
 
