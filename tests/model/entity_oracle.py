@@ -13,7 +13,7 @@ from tests.model.member_oracle import MEMBER_CHANGES, MemberOracle
 from tests.model.registration_oracle import (
     SETTLES_WITHIN,
     RegistrationOracle,
-    failed_creation,
+    failed_creations,
 )
 from tests.model.templates import Declared, DeclaredEntity, DeclaredMembers
 from tests.support.lambda_fakes import ORGANIZATION_ID
@@ -51,7 +51,7 @@ class EntityOracle(RegistrationOracle):
         other = self.reason_of_others(event, event.physical_id or "")
         if other:
             return other
-        if failed_creation(event.stack):
+        if failed_creations(event.stack):
             return "failed creation"
         return "rolled back" if event.rolls_back else None
 

@@ -96,8 +96,9 @@ class RegistrationOracle:
         enabled_at = entity.registration.enabled_at or 0.0
         if event.rolls_back and enabled_at < event.operation_now.began_at:
             return "rolled back"
-        failed = failed_creation(event.stack)
-        return "failed creation" if failed and enabled_at < failed.creation_time else None
+        failed = failed_creations(event.stack)
+        existed = any(enabled_at < stack.creation_time for stack in failed)
+        return "failed creation" if existed else None
 
     def reason_of_others(self, event: Event, physical_id: str) -> str | None:
         own = event.stack.rows.get(event.logical_id)
@@ -410,7 +411,7 @@ class RegistrationOracle:
             self._account.rollback_moves_time or event.operation_now.kind == "rollback"
         )
         is_undated = self._hides_enabled_date and bool(
-            event.rolls_back or failed_creation(event.stack)
+            event.rolls_back or failed_creations(event.stack)
         )
         is_listed = any(self.other_rows(event, _physical_id(entity)))
         is_settled = run.found[entity.entity_id].is_settled
@@ -499,14 +500,15 @@ def _declares_anew(event: Event) -> bool:
     return event.old is None or event.old.email.casefold() != event.declared.email.casefold()
 
 
-def failed_creation(stack: Stack) -> Stack | None:
-    """The stack, or its root, that is deleted, was never complete and never updated."""
-    for created in (stack.root, stack):
-        if created and created.last_updated_time is None:
-            was_complete = {"CREATE_COMPLETE", "UPDATE_COMPLETE"} & {*created.statuses}
-            is_deleted = stack.status == "DELETE_IN_PROGRESS"
-            return created if is_deleted and not was_complete else None
-    return None
+def failed_creations(stack: Stack) -> list[Stack]:
+    """The stack and its root, if it is deleted and they were never complete."""
+    if stack.status != "DELETE_IN_PROGRESS":
+        return []
+    return [
+        created
+        for created in (stack.root, stack)
+        if created and not {"CREATE_COMPLETE", "UPDATE_COMPLETE"} & {*created.statuses}
+    ]
 
 
 def _physical_id(entity: Entity) -> str:
