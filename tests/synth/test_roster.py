@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +17,6 @@ from cdk_workmail._lanes import lanes_of
 from cdk_workmail._placement import fewest_stacks, fits, place
 from cdk_workmail._role import MOST_CHARACTERS, FunctionRole
 from cdk_workmail_file import Entry, check
-from tests.synth.conftest import ROOT
 from tests.synth.roster import GROUP, ORGANIZATION, REGISTRATION, RESOURCE, USER
 
 MEMBERS, DELEGATES = "Custom::WorkMailGroupMembers", "Custom::WorkMailResourceDelegates"
@@ -529,19 +526,3 @@ def test_keys_cannot_collide_with_the_ids_of_the_roster() -> None:
         stacks=2,
     )
     assert len(declared(templates)) == 3
-
-
-def test_the_example_with_three_hundred_mailboxes_synthesizes(
-    tmp_path: Path, isolated: dict[str, str]
-) -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "large_roster" / "app.py"],
-        env=isolated | {"CDK_OUTDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    templates = [json.loads(path.read_text()) for path in tmp_path.glob("*.template.json")]
-    found = [of_type(template["Resources"], REGISTRATION) for template in templates]
-    assert sum(map(len, found)) == 300
-    assert sorted(map(bool, found)) == [False, True, True]

@@ -1,0 +1,16 @@
+"""An organization that exists: everything is retained, and the stack cannot be deleted."""
+
+from pathlib import Path
+
+from aws_cdk import App, RemovalPolicy, Stack
+
+from cdk_workmail import WorkMailRoster
+
+app = App()
+WorkMailRoster(
+    Stack(app, "Adopted", termination_protection=True),
+    "Roster",
+    source=Path(__file__).with_name("organization.json"),
+    removal_policy=RemovalPolicy.RETAIN,
+)
+app.synth()
