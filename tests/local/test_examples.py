@@ -49,4 +49,4 @@ def test_an_example_deploys_as_it_is(
         environment=local_aws.process_environment,
     )
     entities = example_organization.entities.values()
-    assert {entity.name for entity in entities if entity.state == "ENABLED"} == enabled
+    assert {entity.name for entity in entities if entity.state == "ENABLED"} >= enabled
