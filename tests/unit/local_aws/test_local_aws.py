@@ -192,7 +192,7 @@ class TestCommandLine:
 class TestMake:
     def test_ctrl_c_ends_make_up_without_an_error_line(self, temporary: Path) -> None:
         with subprocess.Popen(
-            ["make", "--assume-old=install", "up"],
+            ["make", "--no-print-directory", "--assume-old=install", "up"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
