@@ -25,6 +25,7 @@ from tests.support.harness import (
 from tests.support.lambda_fakes import ORGANIZATION_ID
 from tests.support.s3 import S3
 from workmail_provider.cloudformation.custom_resource import CustomResource
+from workmail_provider.cloudformation.stacks import NESTED_STACK
 from workmail_provider.resources.types import RESOURCE_TYPES
 from workmail_provider.retry import Clock
 
@@ -157,6 +158,7 @@ class Function:
 
     `before_call` and `after_call` see each WorkMail call, `after_sleep` what time has passed;
     `interrupt` is what happens before a call in the middle of a run with faults that say so.
+    All runs share what a process remembers.
     """
 
     def __init__(
@@ -179,6 +181,20 @@ class Function:
         self.before_call = before_call
         self.after_call = after_call
         self.after_sleep = after_sleep
+        # A run that interrupts another one comes last.
+        self._processes: list[_Process] = []
+        self._provider = CustomResource(
+            RESOURCE_TYPES,
+            lambda service, region: self._processes[-1].client(service, region),
+            Clock(
+                now=time.read,
+                sleep=lambda seconds: self._processes[-1].sleep(seconds),
+                jitter=lambda: 1.0,
+                timer=_NoTimer,
+                utc_now=lambda: datetime.fromtimestamp(time.now, UTC),
+            ),
+            lambda url, body, timeout: self._processes[-1].put(url, body, timeout),
+        )
 
     def run(
         self,
@@ -189,20 +205,10 @@ class Function:
     ) -> Run:
         run = Run(delivery, faults, delivery.event.is_waited_for, found, self.time.now)
         process = _Process(self, run, interrupt)
-        provider = CustomResource(
-            RESOURCE_TYPES,
-            process.client,
-            Clock(
-                now=self.time.read,
-                sleep=process.sleep,
-                jitter=lambda: 1.0,
-                timer=_NoTimer,
-                utc_now=lambda: datetime.fromtimestamp(self.time.now, UTC),
-            ),
-            process.put,
-        )
+        self._processes.append(process)
         with suppress(Killed):
-            provider(delivery.message, process)
+            self._provider(delivery.message, process)
+        self._processes.pop()
         if process.violation:
             raise process.violation
         run.seconds = self.time.now - run.began_at - run.others_seconds
@@ -382,6 +388,15 @@ class _StackClient:
                 **({"PhysicalResourceId": row.physical_id} if row.physical_id else {}),
             }
             for logical_id, row in stack.rows.items()
+        ]
+        rows += [
+            {
+                "LogicalResourceId": name,
+                "PhysicalResourceId": nested.stack_id,
+                "ResourceStatus": nested.statuses[-1],
+                "ResourceType": NESTED_STACK,
+            }
+            for name, nested in stack.nested.items()
         ]
         return _page("StackResourceSummaries", rows, NextToken)
 

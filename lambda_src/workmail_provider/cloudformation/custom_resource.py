@@ -29,6 +29,7 @@ from workmail_provider.cloudformation.request import (
     identification,
 )
 from workmail_provider.cloudformation.response import LambdaContext, Put, Response, put
+from workmail_provider.cloudformation.stacks import StackMemory
 from workmail_provider.errors import ContinueLater, ProviderError, RequestFailed
 from workmail_provider.log import RequestLog
 from workmail_provider.retry import Backoff, Clock, Retry, ThrottleDelay
@@ -105,7 +106,7 @@ class CustomResource:
         self._clock = clock or Clock()
         self._put = put
         self._delay = ThrottleDelay()
-        self._completed_stacks: set[str] = set()
+        self._stack_memory = StackMemory()
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> None:
         """Does what the event asks for and responds to CloudFormation, whatever happens."""
@@ -117,7 +118,7 @@ class CustomResource:
                 clients=self._clients,
                 clock=self._clock,
                 delay=self._delay,
-                completed_stacks=self._completed_stacks,
+                stack_memory=self._stack_memory,
                 event=event,
                 context=context,
                 request=Request.parse(event),
@@ -140,7 +141,7 @@ class _Execution:
     clients: Clients
     clock: Clock
     delay: ThrottleDelay
-    completed_stacks: set[str]
+    stack_memory: StackMemory
     # With the response URL, which is a secret.
     event: Mapping[str, Any] = field(repr=False)
     context: LambdaContext
@@ -194,7 +195,7 @@ class _Execution:
             set_physical_id=self._set_physical_id,
             backoff=lambda: Backoff(min(end - min(_BACKOFF_RESERVE, left / 4), until), self.clock),
             utc_now=self.clock.utc_now,
-            completed_stacks=self.completed_stacks,
+            stack_memory=self.stack_memory,
             remembered=continuation.remembered,
         )
 

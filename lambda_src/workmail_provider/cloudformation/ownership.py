@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from workmail_provider.errors import NotReady, ProviderError, RequestFailed
 from workmail_provider.rules.ownership import (
     Creation,
     StackOperation,
+    StackResource,
     creation_completed,
     declared_elsewhere,
     is_declared,
@@ -119,7 +120,7 @@ class Ownership:
 
     def _completed(self, creation: Creation) -> bool:
         """Whether the stack was ever complete, which stays true: it is read once in a process."""
-        if creation.stack_id in self._invocation.completed_stacks:
+        if creation.stack_id in self._invocation.stack_memory.completed:
             return True
         stack = _stack(self._invocation, creation.stack_id)
         completed = creation_completed(stack.statuses())
@@ -132,7 +133,7 @@ class Ownership:
         if completed is False:
             return False
         # A nested stack without events of its creation was complete with its root.
-        self._invocation.completed_stacks.add(creation.stack_id)
+        self._invocation.stack_memory.completed.add(creation.stack_id)
         return True
 
     def _declared_elsewhere(self) -> str | None:
@@ -143,11 +144,11 @@ class Ownership:
             if stack_id == self._request.stack_id:
                 continue
             stack = _stack(self._invocation, stack_id)
-            resources = list(stack.resources_if_exists())
+            resources = self._resources_of(stack_id)
             found = declared_elsewhere(self._physical_id, resources)
             if found:
                 return f"declared by {found.logical_id} of stack {stack.name}"
-            if any(may_become_declaration(each, self._request.resource_type) for each in resources):
+            if self._may_become_declaration(resources):
                 in_progress = stack.name
         if in_progress:
             raise NotReady(
@@ -156,6 +157,39 @@ class Ownership:
                 "nothing was changed: try again when it is complete",
             )
         return None
+
+    def _resources_of(self, stack_id: str) -> list[StackResource]:
+        """The resources of another stack, listed once while they can only become fewer.
+
+        While a root stack only removes, it and its nested stacks declare nothing new: what one of
+        them did not declare at an earlier request, it does not declare now. What it did declare is
+        read again. Without this, the deletion of a roster of a thousand mailboxes makes more than
+        ten thousand calls to CloudFormation, which allows few a second.
+        """
+        listings = self._invocation.stack_memory.listings(self.operation)
+        listed = listings.get(stack_id)
+        if (
+            listed is None
+            or declared_elsewhere(self._physical_id, listed)
+            or self._may_become_declaration(listed)
+        ):
+            listed = list(_stack(self._invocation, stack_id).resources_if_exists())
+            if stack_id in self._stacks_of_root(listings):
+                listings[stack_id] = listed
+        return listed
+
+    def _stacks_of_root(self, listings: dict[str, list[StackResource]]) -> set[str]:
+        """The root stack and its nested stacks, of an operation that only removes."""
+        if not self.operation.only_removes:
+            return set()
+        root_id = self.operation.root_id
+        if root_id not in listings:
+            listings[root_id] = list(_stack(self._invocation, root_id).resources())
+        rows = listings[root_id]
+        return {root_id, *(row.physical_id for row in rows if row.resource_type == NESTED_STACK)}
+
+    def _may_become_declaration(self, resources: Iterable[StackResource]) -> bool:
+        return any(may_become_declaration(row, self._request.resource_type) for row in resources)
 
 
 def _stack(invocation: Invocation, stack_id: str) -> Stack:

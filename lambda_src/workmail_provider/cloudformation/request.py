@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from workmail_provider.cloudformation.stacks import StackMemory
 from workmail_provider.errors import RequestFailed
 from workmail_provider.log import RequestLog
 from workmail_provider.retry import Backoff, Retry
@@ -89,8 +90,7 @@ class Invocation:
     # find in the next invocation what was remembered.
     backoff: Callable[[], Backoff]
     utc_now: Callable[[], datetime]
-    # Stacks that this process knows to have been complete once.
-    completed_stacks: set[str] = field(default_factory=set)
+    stack_memory: StackMemory = field(default_factory=StackMemory)
     remembered: Mapping[str, str] = field(default_factory=dict)
 
 

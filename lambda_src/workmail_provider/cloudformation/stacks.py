@@ -48,6 +48,7 @@ class Stack:
             status=stack["StackStatus"],
             root_status=root["StackStatus"] if root else None,
             began_at=_began_at(moving),
+            identity=_identity(moving),
             deletion_began_at=stack.get("DeletionTime"),
             creations=tuple(_creation(each) for each in (root, stack) if each),
         )
@@ -95,6 +96,26 @@ class Stack:
             ) from error
 
 
+class StackMemory:
+    """What one process has read of stacks and need not read again."""
+
+    def __init__(self) -> None:
+        # The ids of stacks that were complete once, which stays true.
+        self.completed: set[str] = set()
+        self._operation: tuple[object, ...] = ()
+        self._listings: dict[str, list[StackResource]] = {}
+
+    def listings(self, operation: StackOperation) -> dict[str, list[StackResource]]:
+        """The resources of stacks by id, as they were listed in this operation of the root stack.
+
+        Empty in an operation that may still create or change something.
+        """
+        if operation.identity != self._operation or not operation.only_removes:
+            self._operation = operation.identity
+            self._listings = {}
+        return self._listings
+
+
 class StackNotFound(RequestFailed):
     """CloudFormation does not know the stack."""
 
@@ -114,6 +135,11 @@ def announced_stacks(ssm: Any, organization_id: str, retry: Retry) -> list[str]:
 
 def _creation(stack: StackTypeDef) -> Creation:
     return Creation(stack["StackId"], stack["CreationTime"])
+
+
+def _identity(stack: StackTypeDef) -> tuple[object, ...]:
+    times = (_began_at(stack), stack.get("DeletionTime"))
+    return (stack["StackId"], stack["StackStatus"], *times)
 
 
 def _began_at(stack: StackTypeDef) -> datetime:

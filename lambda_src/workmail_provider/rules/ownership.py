@@ -21,20 +21,33 @@ class StackOperation:
 
     `status` is the stack's own; `root_status` is that of the root stack above it, or None for a
     stack that is not nested. `began_at` is the begin of the operation that either is in; a
-    deletion does not move it. `creations` are those of the root stack, if there is one, and of the
-    stack. LastUpdatedTime does not say whether they succeeded: a change set that creates a stack
-    sets it too.
+    deletion does not move it. `identity` is another one in each operation of the root stack.
+    `creations` are those of the root stack, if there is one, and of the stack. LastUpdatedTime does
+    not say whether they succeeded: a change set that creates a stack sets it too.
     """
 
     status: str
     root_status: str | None
     began_at: datetime
+    identity: tuple[object, ...] = ()
     deletion_began_at: datetime | None = None
     creations: tuple[Creation, ...] = ()
 
     @property
     def deletes_stack(self) -> bool:
         return self.status == "DELETE_IN_PROGRESS"
+
+    @property
+    def only_removes(self) -> bool:
+        """Whether the root stack and its nested stacks create and change nothing any more."""
+        return (self.root_status or self.status) in (
+            "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            "DELETE_IN_PROGRESS",
+        )
+
+    @property
+    def root_id(self) -> str:
+        return self.creations[0].stack_id
 
     @property
     def rolls_back(self) -> bool:
