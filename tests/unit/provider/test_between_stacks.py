@@ -22,6 +22,7 @@ from tests.support.harness import (
     succeeded,
 )
 from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION, STACK_ID
+from workmail_provider.cloudformation.stacks import NESTED_STACK
 
 CLEAN_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 PATH = f"/cdk-workmail/{ORGANIZATION_ID}"
@@ -222,6 +223,77 @@ class TestAStackThatIsDeployed:
         began = harness.now
         succeeded(harness.remove())
         assert (harness.is_kept, harness.now) == (True, began)
+
+
+class TestNestedStacksOfOneRoot:
+    """While the root stack only removes, its nested stacks are listed once in a process."""
+
+    @pytest.fixture
+    def nested(self) -> MovingHarness:
+        """Of alice and bob, in a stack beside the nested stack Other."""
+        harness = MovingHarness(REGISTRATION)
+        harness.enable("bob", "bob@example.com")
+        harness.another(Carol=("another", "CREATE_COMPLETE"))
+        harness.stack.status = "DELETE_IN_PROGRESS"
+        rows = {"Mail": (STACK_ID, ""), "Other": (stack_id("Other"), "")}
+        root = Stack("DELETE_IN_PROGRESS", harness.now - 86400, resources=rows)
+        root.resource_type = NESTED_STACK
+        harness.stack.root = root
+        return harness
+
+    def remove_bob(self, harness: MovingHarness) -> None:
+        succeeded(harness.send("Delete", harness.registration_id(harness.bob), logical_id="Bob"))
+        assert harness.bob.state == "DISABLED"
+        harness.stack_calls.clear()
+
+    @pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", CLEAN_UP])
+    def test_they_are_listed_once(self, nested: MovingHarness, status: str) -> None:
+        assert nested.stack.root
+        nested.stack.root.status = status
+        self.remove_bob(nested)
+        succeeded(nested.remove())
+        assert not nested.is_kept
+        # Its own stack, its root, and whether their creations succeeded.
+        assert set(nested.stack_calls) <= {"DescribeStacks", "DescribeStackEvents"}
+
+    def test_what_one_of_them_declared_is_read_again(self, nested: MovingHarness) -> None:
+        """Otherwise each stack would leave the mailbox to the other one."""
+        row = nested.other_stacks["Other"].resources
+        row["Alice"] = (nested.own, "CREATE_COMPLETE")
+        self.remove_bob(nested)
+        succeeded(nested.remove())
+        assert nested.is_kept
+        row["Alice"] = (nested.own, "DELETE_COMPLETE")
+        succeeded(nested.remove())
+        assert not nested.is_kept
+
+    @pytest.mark.parametrize("root_status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+    def test_they_are_listed_again_while_something_may_be_created(
+        self, nested: MovingHarness, root_status: str
+    ) -> None:
+        assert nested.stack.root
+        for stack in (nested.stack, nested.stack.root):
+            # What both found is older than the operation; bob is not.
+            stack.status, stack.last_updated_time = root_status, nested.now - 7200
+        self.remove_bob(nested)
+        nested.other_stacks["Other"].resources["Moved"] = (nested.own, "CREATE_COMPLETE")
+        succeeded(nested.remove())
+        assert nested.is_kept
+
+    @pytest.mark.parametrize("moved", ["in another operation", "to a stack of another root"])
+    def test_only_this_operation_of_this_root_is_remembered(
+        self, nested: MovingHarness, moved: str
+    ) -> None:
+        root = nested.stack.root
+        assert root
+        if moved == "to a stack of another root":
+            del root.resources["Other"]
+        self.remove_bob(nested)
+        if moved == "in another operation":
+            root.deletion_time = nested.now
+        nested.other_stacks["Other"].resources["Moved"] = (nested.own, "CREATE_COMPLETE")
+        succeeded(nested.remove())
+        assert nested.is_kept
 
 
 @pytest.mark.parametrize(
