@@ -466,9 +466,10 @@ class RegistrationOracle:
             )
         if entity is None or entity.state == "DELETED" or not run.was_waited_for:
             return False
-        # An earlier operation without rollback may have enabled it in a nested stack.
-        updated_at, began_at = event.stack.last_updated_time, event.operation_now.began_at
-        if not event.declared.adopt_existing and (updated_at or 0.0) > began_at:
+        # An earlier operation without rollback may have enabled it, or seen it enabled.
+        stacks = [one for one in (event.stack, event.stack.root) if one]
+        updated_at = max(one.last_updated_time or 0.0 for one in stacks)
+        if not event.declared.adopt_existing and updated_at > event.operation_now.began_at:
             return False
         # Enabled or disabled elsewhere, and WorkMail does not show it yet.
         is_own = _physical_id(entity) == event.physical_id

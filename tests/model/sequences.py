@@ -163,6 +163,15 @@ def a_replaced_entity_is_declared_again(play: Scripted) -> None:
     play.deployed("Mail", A=registration("alice"))
 
 
+@sequence("delivered again", "retained, current again")
+def a_delete_comes_again_when_its_entity_is_declared_again(play: Scripted) -> None:
+    play.deployed("Mail", A=registration("bob"))
+    delete_of_alice = len(play.repeatable) - 1
+    play.declare("Mail", A=registration("alice"), B=registration("bob"))
+    play.next_with(RunFaults())
+    play.deliver_again(delete_of_alice)
+
+
 @sequence("retained, rolled back")
 def a_root_rolls_back_a_new_nested_stack(play: Scripted) -> None:
     play.enable("bob")

@@ -101,7 +101,7 @@ class Ownership:
             other = other_declaration(self._physical_id, logical_id, resources)
             if other:
                 return f"handed over to {other}"
-            if is_declared_again(self._physical_id, logical_id, operation, resources):
+            if is_declared_again(self._physical_id, logical_id, resources):
                 return f"declared again by {logical_id}"
         if is_rolled_back(self._existed_at(operation.began_at), operation):
             return f"it existed before {operation.began_at}, when the operation that failed began"

@@ -87,15 +87,15 @@ def other_declaration(
 
 
 def is_declared_again(
-    physical_id: str, logical_id: str, operation: StackOperation, resources: Iterable[StackResource]
+    physical_id: str, logical_id: str, resources: Iterable[StackResource]
 ) -> bool:
-    """Whether the very resource of a Delete has this physical id now.
+    """Whether the very resource of a Delete has this physical id, and is not being deleted.
 
     An update without rollback replaces alice by bob and fails, and the next one declares alice
-    again: the clean-up may then delete both of the replaced ids. What CloudFormation really
-    removes reads DELETE_IN_PROGRESS in its clean-up.
+    again: the clean-up may then delete both of the replaced ids. A Delete that Lambda delivers
+    twice may come again in such an update. What CloudFormation removes reads DELETE_IN_PROGRESS.
     """
-    return operation.status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" and any(
+    return any(
         each.logical_id == logical_id
         and each.physical_id == physical_id
         and not each.status.startswith("DELETE")
