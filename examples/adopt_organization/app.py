@@ -1,8 +1,8 @@
-"""An organization that exists: everything is retained, and the stack cannot be deleted."""
+"""An organization that exists: its file retains everything, and the stack cannot be deleted."""
 
 from pathlib import Path
 
-from aws_cdk import App, RemovalPolicy, Stack
+from aws_cdk import App, Stack
 
 from cdk_workmail import WorkMailRoster
 
@@ -11,6 +11,5 @@ WorkMailRoster(
     Stack(app, "Adopted", termination_protection=True),
     "Roster",
     source=Path(__file__).with_name("organization.json"),
-    removal_policy=RemovalPolicy.RETAIN,
 )
 app.synth()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import itertools
+import json
 import re
 import shlex
 import shutil
@@ -31,10 +32,11 @@ from tests.synth.roster import ORGANIZATION
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`((?:make|cdk-workmail|npx|aws) [^`]+)`")
+INLINE = re.compile(r"`((?:make|cdk-workmail|npm|npx|aws) [^`]+)`")
 PLACEHOLDER = re.compile(r"<[^>]*>|m-\.\.\.")
 # What the documents use besides the project's own commands and AWS's.
 SHELL = {".", "pip", "python3"}
+CDK_CLI = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
 Declare = Callable[[Stack], None]
 CDK_COMMANDS = {"bootstrap", "deploy", "destroy", "diff", "rollback", "synth"}
 
@@ -117,7 +119,10 @@ def test_the_readme_has_fewer_than_150_lines() -> None:
 
 
 def test_python_snippets_synthesize(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The snippets of a page share a stack. An ellipsis stands for what another snippet shows."""
+    """The snippets of a page share a stack, except for whole apps, which import what they use.
+
+    An ellipsis stands for what another snippet shows.
+    """
     shutil.copy(ROOT / "organization.json", tmp_path)
     monkeypatch.chdir(tmp_path)
     app = App()
@@ -127,7 +132,7 @@ def test_python_snippets_synthesize(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for snippet in blocks(page, "python"):
             code = ast.parse(snippet)
             if not any(getattr(node, "value", None) is ... for node in ast.walk(code)):
-                exec(compile(code, page.name, "exec"), names)
+                exec(compile(code, page.name, "exec"), {} if "App()" in snippet else names)
     app.synth()
 
 
@@ -235,8 +240,10 @@ def _exists(words: Sequence[str]) -> bool:
             return re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE) is not None
         case ["cdk-workmail", *arguments]:
             return _is_parsed(main, [*itertools.takewhile(lambda word: word != ">", arguments)])
-        case ["npx", "cdk" | "aws-cdk@2.1148.1", command, *_]:
-            return command in CDK_COMMANDS
+        case ["npx", "cdk", *arguments]:
+            return {*arguments[:1]} <= CDK_COMMANDS
+        case ["npm", "install", package]:
+            return package == f"aws-cdk@{CDK_CLI}"
         case ["aws", service, operation, *options]:
             return _is_operation(service, operation, options)
         case [command, *_]:
@@ -276,6 +283,6 @@ def _is_operation(service: str, operation: str, options: Sequence[str]) -> bool:
         if xform_name(name, "-") == operation:
             shape = model.operation_model(name).input_shape
             members = shape.members if shape else {}
-            known = {f"--{xform_name(member, '-')}" for member in members}
+            known = {"--region", *(f"--{xform_name(member, '-')}" for member in members)}
             return {option for option in options if option.startswith("--")} <= known
     return False
