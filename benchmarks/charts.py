@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -12,9 +13,12 @@ from benchmarks.report import Chart
 _COLORS = ("#00796b", "#e08a00", "#7b8794")
 _TEXT, _BACKGROUND = "#1f2933", "#f8fafb"
 _BAR = 0.26  # inches
-_STYLE = {
+# The type of its keys is known only where matplotlib is installed.
+_STYLE: Any = {
     "svg.hashsalt": "cdk-workmail",
     "svg.fonttype": "none",
+    "figure.constrained_layout.w_pad": 0.15,
+    "figure.constrained_layout.h_pad": 0.1,
     "font.size": 10,
     "text.color": _TEXT,
     "axes.labelcolor": _TEXT,
@@ -34,7 +38,10 @@ def draw(chart: Chart, folder: Path) -> None:
         for index, (name, values) in enumerate(chart.series.items()):
             places = [place + (index + 0.5) * height - 0.4 for place in range(len(values))]
             bars = axes.barh(places, values, height, label=name, color=_COLORS[index])
-            axes.bar_label(bars, [chart.format(value) for value in values], padding=3)
+            texts = [chart.format(value) for value in values]
+            # The box keeps the line off the figures.
+            box = {"facecolor": _BACKGROUND, "edgecolor": "none", "pad": 1}
+            axes.bar_label(bars, texts, padding=4, bbox=box)
         if chart.line:
             name, at = chart.line
             axes.axvline(at, color=_TEXT, linestyle="--", linewidth=1, label=name, zorder=0)
@@ -42,9 +49,10 @@ def draw(chart: Chart, folder: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         axes.margins(x=0.1)
+        axes.set_title(chart.title, loc="left", fontsize=11)
         axes.set_xlabel(chart.axis)
         axes.spines[["top", "right", "left"]].set_visible(False)
-        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
         path = folder / chart.file
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Title": chart.title})

@@ -53,7 +53,7 @@ def section(quick: bool) -> report.Section:
         "function reads the stacks before it deregisters a mailbox.",
         report.table(
             ("", *KINDS, "to bare", "to same reads"),
-            [_row(name, *each) for name, each in seconds.items()],
+            [row(name, *each) for name, each in seconds.items()],
         ),
         chart=report.Chart(
             "rosters",
@@ -71,7 +71,7 @@ def section(quick: bool) -> report.Section:
     )
 
 
-def _row(name: str, ours: float, *others: float) -> list[str]:
+def row(name: str, ours: float, *others: float) -> list[str]:
     seconds = (
         f"{each:.1f}" if each >= _LEAST_SECONDS else f"below {_LEAST_SECONDS}"
         for each in (ours, *others)
