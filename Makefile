@@ -67,7 +67,7 @@ docs-serve: install ## serves the site on http://127.0.0.1:8000
 picture: install ## records docs/images/demo.svg from the demo
 	@python -m local_aws demo --picture docs/images/demo.svg
 
-bench: install ## compares with peers for 20 minutes and writes docs/benchmarks.md
+bench: install ## compares with peers for half an hour and writes docs/benchmarks.md and its pictures
 	@python -m benchmarks
 
 format: install ## fixes with ruff what it can fix

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures everything and writes docs/benchmarks.md."""
+"""`python -m benchmarks`: measures everything and writes docs/benchmarks.md and its pictures."""
 
 from __future__ import annotations
 
@@ -19,28 +19,35 @@ from benchmarks import (
     waiting,
 )
 from benchmarks.installed import FOLDER, install
+from benchmarks.report import Section
 from local_aws.cdk_cli import cli_environment
 
-SECTIONS: Mapping[str, Callable[[bool], str]] = {
-    "function": function.section,
-    "waiting": waiting.section,
+SECTIONS: Mapping[str, Callable[[bool], Section]] = {
     "stacks": stacks.section,
     "throttling": throttling.section,
-    "synth": synth.section,
     "rosters": rosters.section,
     "export": organization_export.section,
+    "waiting": waiting.section,
+    "function": function.section,
+    "synth": synth.section,
 }
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds; only prints the result")
     parser.add_argument(
-        "--only", action="append", choices=SECTIONS, help="one section; only prints the result"
+        "--quick", action="store_true", help="fewer rounds; writes into build/benchmarks"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=SECTIONS, help="one section; writes there too"
     )
     options = parser.parse_args(arguments)
     os.environ.update(cli_environment(os.environ))
     install()
+    from benchmarks import charts  # it needs what was just installed
+
+    folder = FOLDER.parent / ("build/benchmarks" if options.quick or options.only else "docs")
+    folder.mkdir(parents=True, exist_ok=True)
     parts = [
         "# Benchmarks",
         f"`make bench` writes this page. {report.origin()}",
@@ -48,12 +55,13 @@ def main(arguments: list[str]) -> None:
     ]
     for name in options.only or SECTIONS:
         print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
-        parts.append(SECTIONS[name](options.quick))
-    page = "\n\n".join(parts)
-    if options.quick or options.only:
-        print(page)
-    else:
-        (FOLDER.parent / "docs" / "benchmarks.md").write_text(f"{page}\n")
+        section = SECTIONS[name](options.quick)
+        parts.append(section.markdown)
+        if section.chart:
+            charts.draw(section.chart, folder)
+    page = folder / "benchmarks.md"
+    page.write_text("\n\n".join(parts) + "\n")
+    print(page)
 
 
 if __name__ == "__main__":

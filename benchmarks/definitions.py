@@ -2,71 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CustomResource, Duration, NestedStack, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
 
 from benchmarks.installed import NODE_MODULES
-from cdk_workmail import WorkMailRegistration
+from cdk_workmail import WorkMailRegistration, WorkMailRoster
+from cdk_workmail._placement import place
 
-# A stack has 500 resources at most, and each AwsCustomResource with a policy is two.
-_MOST_POLICIES = 200
 _ACTIONS = [
     "workmail:RegisterToWorkMail",
     "workmail:UpdatePrimaryEmailAddress",
     "workmail:DeregisterFromWorkMail",
     "workmail:DescribeUser",
 ]
+_READS = [
+    "cloudformation:DescribeStacks",
+    "cloudformation:ListStackResources",
+    "ssm:GetParametersByPath",
+]
+STACKS = 4  # of a roster
+# An organization that is not deployed.
+ORGANIZATION_ID = "m-0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One user with its construct id, name and address."""
+
+    key: str
+    entity_id: str
+    email: str
+
+
+def members(size: int, prefix: str = "mail") -> list[Member]:
+    return [
+        Member(f"User{index}", f"user{index}", f"{prefix}{index}@example.com")
+        for index in range(size)
+    ]
 
 
 @dataclass(frozen=True)
 class Roster:
-    """Users of one organization, and the prefix of their addresses."""
+    """Members of one organization, and the asset of the functions."""
 
     organization_id: str
-    size: int
-    prefix: str = "mail"
-
-    def members(self) -> Iterator[tuple[str, str, str]]:
-        """Construct id, entity id and address of each."""
-        for index in range(self.size):
-            yield f"User{index}", f"user{index}", f"{self.prefix}{index}@example.com"
+    members: list[Member]
+    asset: Path
 
 
-Define = Callable[[Stack, Roster, Path], None]
+Define = Callable[[Stack, Roster], None]
 
 
-def cdk_workmail(stack: Stack, roster: Roster, asset: Path) -> None:
-    for construct_id, entity_id, email in roster.members():
+def cdk_workmail(stack: Stack, roster: Roster) -> None:
+    for member in roster.members:
         WorkMailRegistration(
             stack,
-            construct_id,
+            member.key,
             organization_id=roster.organization_id,
-            entity_id=entity_id,
-            email=email,
+            entity_id=member.entity_id,
+            email=member.email,
         )
 
 
-def aws_custom_resource(stack: Stack, roster: Roster, asset: Path) -> None:
-    """With a policy for each, or with one role for all where the policies are too many.
-
-    https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources.AwsCustomResource.html
-    """
-    role: iam.Role | None = None
-    policy: cr.AwsCustomResourcePolicy | None = cr.AwsCustomResourcePolicy.from_sdk_calls(
+def aws_custom_resource(stack: Stack, roster: Roster) -> None:
+    """https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources.AwsCustomResource.html"""
+    policy = cr.AwsCustomResourcePolicy.from_sdk_calls(
         resources=cr.AwsCustomResourcePolicy.ANY_RESOURCE
     )
-    if roster.size > _MOST_POLICIES:
-        policy = None
-        role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        role.add_to_policy(iam.PolicyStatement(actions=_ACTIONS, resources=["*"]))
-    for construct_id, entity_id, email in roster.members():
-        identity = {"OrganizationId": roster.organization_id, "EntityId": entity_id}
+    for member in roster.members:
+        identity = {"OrganizationId": roster.organization_id, "EntityId": member.entity_id}
 
         def call(action: str, identity: dict[str, str] = identity, **more: str) -> cr.AwsSdkCall:
             return cr.AwsSdkCall(
@@ -78,14 +89,13 @@ def aws_custom_resource(stack: Stack, roster: Roster, asset: Path) -> None:
 
         cr.AwsCustomResource(
             stack,
-            construct_id,
+            member.key,
             install_latest_aws_sdk=False,
             resource_type="Custom::Mailbox",
-            on_create=call("registerToWorkMail", Email=email),
-            on_update=call("updatePrimaryEmailAddress", Email=email),
+            on_create=call("registerToWorkMail", Email=member.email),
+            on_update=call("updatePrimaryEmailAddress", Email=member.email),
             on_delete=call("deregisterFromWorkMail"),
             policy=policy,
-            role=role,
         )
     # MiniStack's Node has no AWS SDK, which Lambda's brings.
     for construct in stack.node.find_all():
@@ -93,29 +103,66 @@ def aws_custom_resource(stack: Stack, roster: Roster, asset: Path) -> None:
             construct.add_property_override("Environment.Variables.NODE_PATH", str(NODE_MODULES))
 
 
-def provider(stack: Stack, roster: Roster, asset: Path) -> None:
+def provider(stack: Stack, roster: Roster) -> None:
     """https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources-readme.html"""
-    _provider(stack, roster, asset, waits=False)
+    _provider(stack, roster, waits=False)
 
 
-def provider_that_waits(stack: Stack, roster: Roster, asset: Path) -> None:
-    _provider(stack, roster, asset, waits=True)
+def provider_that_waits(stack: Stack, roster: Roster) -> None:
+    _provider(stack, roster, waits=True)
 
 
-def crhelper(stack: Stack, roster: Roster, asset: Path) -> None:
-    lambda_function = function(stack, "Function", "with_crhelper.handler", asset)
-    _custom_resources(stack, roster, lambda_function.function_arn)
+def crhelper(stack: Stack, roster: Roster) -> None:
+    lambda_function = function(stack, "Function", "with_crhelper.handler", roster.asset)
+    _custom_resources(roster, lambda_function.function_arn, lambda key: stack)
 
 
-def _provider(stack: Stack, roster: Roster, asset: Path, *, waits: bool) -> None:
-    is_complete = function(stack, "IsComplete", "provider.is_complete", asset) if waits else None
+def nested_cdk_workmail(stack: Stack, roster: Roster) -> None:
+    mailboxes = {
+        each.key: {"entity_id": each.entity_id, "email": each.email} for each in roster.members
+    }
+    source = {"organization_id": roster.organization_id, "mailboxes": mailboxes}
+    WorkMailRoster(stack, "Staff", source=source, stacks=STACKS)
+
+
+def nested_same_calls(stack: Stack, roster: Roster) -> None:
+    lambda_function = function(stack, "Function", "same_calls.handler", roster.asset)
+    _nested(stack, roster, lambda_function)
+
+
+def nested_same_reads(stack: Stack, roster: Roster) -> None:
+    lambda_function = function(stack, "Function", "same_reads.handler", roster.asset)
+    lambda_function.add_to_role_policy(iam.PolicyStatement(actions=_READS, resources=["*"]))
+    for nested in _nested(stack, roster, lambda_function):
+        announcement = ssm.CfnParameter(
+            nested,
+            "Announcement",
+            type="String",
+            name=f"/cdk-workmail/{roster.organization_id}/{Aws.STACK_NAME}",
+            value=nested.stack_id,
+        )
+        for resource in nested.node.children:
+            if isinstance(resource, CustomResource):
+                resource.node.add_dependency(announcement)
+
+
+def _nested(stack: Stack, roster: Roster, lambda_function: lambda_.Function) -> list[NestedStack]:
+    nested = [NestedStack(stack, f"Stack{number}") for number in range(STACKS)]
+    _custom_resources(roster, lambda_function.function_arn, lambda key: nested[place(key, STACKS)])
+    return nested
+
+
+def _provider(stack: Stack, roster: Roster, *, waits: bool) -> None:
+    is_complete = (
+        function(stack, "IsComplete", "provider.is_complete", roster.asset) if waits else None
+    )
     framework = cr.Provider(
         stack,
         "Provider",
-        on_event_handler=function(stack, "OnEvent", "provider.on_event", asset),
+        on_event_handler=function(stack, "OnEvent", "provider.on_event", roster.asset),
         is_complete_handler=is_complete,
     )
-    _custom_resources(stack, roster, framework.service_token)
+    _custom_resources(roster, framework.service_token, lambda key: stack)
 
 
 def function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lambda_.Function:
@@ -132,17 +179,17 @@ def function(stack: Stack, construct_id: str, handler: str, asset: Path) -> lamb
     return function
 
 
-def _custom_resources(stack: Stack, roster: Roster, service_token: str) -> None:
-    for construct_id, entity_id, email in roster.members():
+def _custom_resources(roster: Roster, service_token: str, stack_of: Callable[[str], Stack]) -> None:
+    for member in roster.members:
         CustomResource(
-            stack,
-            construct_id,
+            stack_of(member.key),
+            member.key,
             service_token=service_token,
             resource_type="Custom::Mailbox",
             removal_policy=RemovalPolicy.DESTROY,
             properties={
                 "OrganizationId": roster.organization_id,
-                "EntityId": entity_id,
-                "Email": email,
+                "EntityId": member.entity_id,
+                "Email": member.email,
             },
         )

@@ -1,4 +1,4 @@
-"""The servers that a function calls: WorkMail, CloudFormation, and the response URL."""
+"""The servers that a function calls: WorkMail, those of its stack, and the response URL."""
 
 from __future__ import annotations
 
@@ -100,11 +100,13 @@ def endpoints(folder: Path) -> Iterator[Endpoints]:
     workmail = WorkMail()
     with ExitStack() as running:
         server = running.enter_context(WorkMailServer(workmail))
+        stacks = running.enter_context(_server())
         yield Endpoints(
             workmail,
             {
                 "RESPONSES": running.enter_context(_server(certificate)),
-                "AWS_ENDPOINT_URL_CLOUDFORMATION": running.enter_context(_server()),
+                "AWS_ENDPOINT_URL_CLOUDFORMATION": stacks,
+                "AWS_ENDPOINT_URL_SSM": stacks,
                 "AWS_ENDPOINT_URL_WORKMAIL": server.endpoint_url,
                 "SSL_CERT_FILE": str(authorities),
                 "NODE_EXTRA_CA_CERTS": str(certificate.authority),
@@ -113,7 +115,7 @@ def endpoints(folder: Path) -> Iterator[Endpoints]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Takes responses as S3 does, and describes the stack as CloudFormation does."""
+    """What a function calls beside WorkMail: S3, CloudFormation and Systems Manager."""
 
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
@@ -123,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(b"")
 
     def do_POST(self) -> None:
-        self._send(_DESCRIBED_STACK)
+        # Systems Manager's protocol names the operation in a header; no stack announces itself.
+        self._send(b'{"Parameters": []}' if "X-Amz-Target" in self.headers else _DESCRIBED_STACK)
 
     def _send(self, body: bytes) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -22,7 +22,7 @@ _PYTHON = [sys.executable, "-S", "-B", "-P", str(FOLDER / "runner.py")]
 _NODE = ["node", str(FOLDER / "runner.cjs")]
 
 
-def section(quick: bool) -> str:
+def section(quick: bool) -> report.Section:
     rounds, users = (3, 5) if quick else (15, 20)
     measured = measure(rounds, users)
     floor = median(seconds[0] for seconds in measured["floor"])
@@ -99,8 +99,8 @@ def _run(servers: Endpoints, asset: Path, command: list[str], users: int) -> lis
 def _aws_custom_resource(folder: Path) -> Path:
     """The file of the function that the CDK ships for it."""
     app = App(outdir=str(folder))
-    roster = definitions.Roster("m-0123456789abcdef0123456789abcdef", 1)
-    definitions.aws_custom_resource(Stack(app, "Mail"), roster, folder)
+    roster = definitions.Roster(definitions.ORGANIZATION_ID, definitions.members(1), folder)
+    definitions.aws_custom_resource(Stack(app, "Mail"), roster)
     app.synth()
     (index,) = folder.glob("asset.*/index.js")
     return index

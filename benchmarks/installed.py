@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,10 +13,12 @@ NODE_MODULES = FOLDER / "node_modules"
 
 
 def install() -> None:
-    """Installs the AWS SDK of Lambda's Node in this folder, unless it is installed."""
+    """Installs the AWS SDK of Lambda's Node in this folder, and what draws the pictures."""
     if not NODE_MODULES.exists():
         command = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=FOLDER, check=True)
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*command, "-r", "requirements.txt"], cwd=FOLDER, check=True)
 
 
 def assemble(folder: Path) -> Path:

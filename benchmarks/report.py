@@ -1,4 +1,4 @@
-"""Tables in Markdown, interleaved measurements, and the origin of the figures."""
+"""Sections, tables and charts of the page, interleaved measurements, and their origin."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypeVar
@@ -15,8 +16,44 @@ from benchmarks.installed import FOLDER
 T = TypeVar("T")
 
 
-def section(title: str, *paragraphs: str) -> str:
-    return "\n\n".join((f"## {title}", *paragraphs))
+@dataclass(frozen=True)
+class Chart:
+    """Horizontal bars: a group for each label, with a bar for each series; `line` crosses them."""
+
+    name: str
+    title: str
+    axis: str
+    labels: Sequence[str]
+    series: Mapping[str, Sequence[float]]
+    decimals: int
+    line: tuple[str, float] | None = None
+
+    @property
+    def file(self) -> str:
+        return f"images/benchmark-{self.name}.svg"
+
+    def format(self, value: float) -> str:
+        return f"{value:.{self.decimals}f}"
+
+    def markdown(self) -> str:
+        """The alternative text says every figure."""
+        groups = [
+            f"{label}: "
+            + ", ".join(f"{name} {self.format(row[place])}" for name, row in self.series.items())
+            for place, label in enumerate(self.labels)
+        ]
+        return f"![{self.title}, {self.axis}. {'; '.join(groups)}.]({self.file})"
+
+
+@dataclass(frozen=True)
+class Section:
+    markdown: str
+    chart: Chart | None
+
+
+def section(title: str, *paragraphs: str, chart: Chart | None = None) -> Section:
+    picture = [chart.markdown()] if chart else []
+    return Section("\n\n".join((f"## {title}", *picture, *paragraphs)), chart)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from shutil import make_archive
@@ -16,7 +16,7 @@ from aws_cdk import App, Stack
 from botocore.exceptions import ClientError
 
 from benchmarks import definitions, report
-from benchmarks.definitions import Define, Roster
+from benchmarks.definitions import Define, Member, Roster, members
 from benchmarks.installed import FOLDER, assemble
 from local_aws import ACCOUNT_ID, LocalAws
 from local_aws.workmail import Organization
@@ -29,70 +29,76 @@ PEERS: Mapping[str, Define] = {
     "Provider, is_complete": definitions.provider_that_waits,
     "crhelper, no sleep": definitions.crhelper,
 }
-# Registrations, seconds of each WorkMail call, rounds.
-_SIZES = ((1, 0.0, 3), (50, 0.0, 3), (450, 0.0, 1), (50, 0.05, 1))
-_QUICK_SIZES = ((1, 0.0, 1), (5, 0.05, 1))
+# Registrations, and seconds of each WorkMail call. The picture shows the last.
+_SIZES = ((1, 0.0), (50, 0.05))
+_QUICK_SIZES = ((1, 0.0), (5, 0.05))
 _POLL = {"Delay": 0.01, "MaxAttempts": 60_000}
 Times = dict[str, float]
 
 
-def section(quick: bool) -> str:
-    parts = []
+def section(quick: bool) -> report.Section:
+    rounds = 1 if quick else 3
+    header, rows = [""], [[peer] for peer in PEERS]
     with tempfile.TemporaryDirectory() as folder, LocalAws() as local_aws:
         local_aws.bootstrap()
         asset = assemble(Path(folder))
-        for registrations, call_seconds, rounds in _QUICK_SIZES if quick else _SIZES:
+        for registrations, call_seconds in _QUICK_SIZES if quick else _SIZES:
+            steps = {"deploy": members(registrations), "change": members(registrations, "new")}
             measured = report.interleaved(
                 rounds,
                 {
-                    peer: partial(run, local_aws, define, registrations, call_seconds, asset)
+                    peer: partial(run, local_aws, define, steps, asset, call_seconds)
                     for peer, define in PEERS.items()
                 },
             )
-            rows = [
-                [peer, *(f"{median(run[name] for run in runs):.2f}" for name in OPERATIONS)]
-                for peer, runs in measured.items()
-            ]
-            often = f"medians of {rounds} rounds" if rounds > 1 else "one round"
-            parts.append(
-                f"**Registrations: {registrations}; each WorkMail call: "
-                f"{call_seconds * 1000:.0f} ms** ({often})"
-            )
-            parts.append(report.table(("", *OPERATIONS), rows))
+            seconds = {
+                name: [median(run[name] for run in runs) for runs in measured.values()]
+                for name in OPERATIONS
+            }
+            header += [f"{registrations}: {name}" for name in OPERATIONS]
+            for row, times in zip(rows, zip(*seconds.values(), strict=True), strict=True):
+                row += [f"{time:.2f}" for time in times]
+    call = f"{call_seconds * 1000:.0f} ms a call"
     return report.section(
         "Stacks",
-        "Seconds from the API call until CloudFormation has finished, without synth. The embedded "
-        "CloudFormation runs custom resources one after the other, AWS runs them in parallel: "
-        "these are sums of work, not the duration of a deployment on AWS. After each operation "
-        "the entities are checked.",
-        *parts,
+        "Seconds from the API call until CloudFormation has finished, by number of registrations: "
+        f"1 without network time, {registrations} with {call}; medians of {rounds} rounds. The "
+        "embedded CloudFormation runs custom resources one after the other, AWS runs them in "
+        "parallel: these are sums of work, not the duration of a deployment on AWS.",
+        report.table(header, rows),
+        chart=report.Chart(
+            "stacks",
+            f"{registrations} registrations, one after the other, with {call}",
+            "seconds",
+            [*PEERS],
+            seconds,
+            decimals=1,
+        ),
     )
 
 
 def run(
-    local_aws: LocalAws, define: Define, registrations: int, call_seconds: float, asset: Path
+    local_aws: LocalAws,
+    define: Define,
+    steps: Mapping[str, list[Member]],
+    asset: Path,
+    call_seconds: float = 0.0,
 ) -> Times:
-    """One stack from deploy to destroy, in seconds by operation."""
+    """One stack that declares these members one after the other, and its deletion, in seconds."""
     organization = local_aws.workmail.add_organization(
         f"o{uuid.uuid4().hex[:12]}", domain="example.com"
     )
-    for index in range(registrations):
-        organization.add_user(f"user{index}")
-    before = Roster(organization.organization_id, registrations)
-    after = Roster(organization.organization_id, registrations, prefix="new")
+    for member in steps["deploy"]:
+        organization.add_user(member.entity_id)
     name = f"Mail{uuid.uuid4().hex[:12]}"
-
-    def addresses(roster: Roster) -> set[str]:
-        return {email for _, _, email in roster.members()}
-
+    times: Times = {}
     local_aws.workmail.faults.latency = call_seconds
     try:
-        url = publish(local_aws, name, lambda stack: define(stack, before, asset))
-        times = {"deploy": operate(local_aws, name, "create", url)}
-        expect(organization, addresses(before))
-        url = publish(local_aws, name, lambda stack: define(stack, after, asset))
-        times["change"] = operate(local_aws, name, "update", url)
-        expect(organization, addresses(after))
+        for step, declared in steps.items():
+            roster = Roster(organization.organization_id, declared, asset)
+            url = publish(local_aws, name, define, roster)
+            times[step] = operate(local_aws, name, "update" if times else "create", url)
+            expect(organization, {member.email for member in declared})
         times["destroy"] = operate(local_aws, name, "delete")
         expect(organization, set())
     finally:
@@ -124,13 +130,13 @@ def expect(organization: Organization, addresses: set[str]) -> None:
         raise AssertionError(f"{len(enabled)} are enabled, expected {len(addresses)}")
 
 
-def publish(local_aws: LocalAws, name: str, define: Callable[[Stack], None]) -> str:
+def publish(local_aws: LocalAws, name: str, define: Define, roster: Roster) -> str:
     """Synthesizes the stack and uploads its assets; the URL of its template."""
     url = ""
     with tempfile.TemporaryDirectory() as folder:
         context = json.loads((FOLDER.parent / "cdk.json").read_text())["context"]
         app = App(outdir=folder, context=context)
-        define(Stack(app, name))
+        define(Stack(app, name), roster)
         app.synth()
         (manifest,) = Path(folder).glob("*.assets.json")
         for file in json.loads(manifest.read_text())["files"].values():

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from benchmarks import report
 from benchmarks.harness import CALL_SECONDS, Harness, Process, registration
 from benchmarks.lambda_model import LambdaModel, Serve
+from cdk_workmail.roster import DEFAULT_CONCURRENCY
 
 RATE, BURST = 10.0, 20
 _SERVICE_TIMEOUT = 630.0
@@ -40,36 +41,39 @@ class Outcome:
         return self.seconds / ((self.requests - self.throttled) / RATE)
 
 
-def section(quick: bool) -> str:
-    seeds = range(1 if quick else 5)
-    large = f"cdk-workmail, {_LARGE}"
+def section(quick: bool) -> report.Section:
+    seeds = range(1 if quick else 3)
     simulations: list[tuple[str, Callable[[str, int], Outcome]]] = [
-        ("cdk-workmail, 10", partial(simulated, size=10)),
-        ("cdk-workmail, 50", partial(simulated, size=50)),
-        ("cdk-workmail, 100", partial(simulated, size=100)),
-        (large, simulated),
-        (f"{large}, 10 reserved", partial(simulated, reserved=10)),
-        (f"{large}, 5 reserved", partial(simulated, reserved=5)),
-        (f"boto3's retries, {_LARGE}", boto3_default),
-        (f"AwsCustomResource, {_LARGE}", node_default),
+        ("cdk-workmail", simulated),
+        ("boto3's retries", boto3_default),
+        ("AwsCustomResource", node_default),
+        ("cdk-workmail, 10 reserved", partial(simulated, reserved=10)),
+        ("cdk-workmail, 5 reserved", partial(simulated, reserved=5)),
+        *(
+            (f"roster of {size:,}", partial(simulated, size=size, lanes=DEFAULT_CONCURRENCY))
+            for size in ((100,) if quick else (100, 1000, 10_000))
+        ),
     ]
     rows = []
+    succeeded: dict[str, list[float]] = {"Create": [], "Delete": []}
     for name, simulate in simulations:
         row = [name]
-        for request_type in ("Create", "Delete"):
+        for request_type, fewest in succeeded.items():
             runs = [simulate(request_type, seed) for seed in seeds]
-            row.append(str(min(run.succeeded for run in runs)))
+            fewest.append(min(run.succeeded for run in runs))
+            row.append(f"{fewest[-1]:,}")
             row.append(f"{median(run.throttled / run.requests for run in runs):.0%}")
-            row.append(f"{median(run.seconds for run in runs):.0f}")
+            row.append(f"{median(run.seconds for run in runs):,.0f}")
+            row.append(f"{median(run.to_the_limit for run in runs):.2f}")
         rows.append(row)
-    header = ("succeed", "throttled", "seconds")
+    header = ("succeed", "throttled", "seconds", "to the limit")
     return report.section(
         "Under throttling",
-        f"All registrations of a stack are delivered at once, to a WorkMail that allows {RATE:.0f} "
-        f"requests a second with bursts of {BURST}. Simulated time, {CALL_SECONDS * 1000:.0f} ms a "
-        "call, no reserved concurrency unless the row says so. Registrations that succeed, the "
-        "part of the requests that is throttled, and seconds until the last response; medians, "
-        f"for the successes the fewest, of {len(seeds)} runs. `boto3's retries` is what crhelper "
+        f"{_LARGE} registrations are delivered at once to a WorkMail that allows {RATE:.0f} "
+        f"requests a second with bursts of {BURST}; those of a roster in its {DEFAULT_CONCURRENCY} "
+        f"lanes. Simulated time, {CALL_SECONDS * 1000:.0f} ms a call; medians, for those that "
+        f"succeed the fewest, of {len(seeds)} runs. `to the limit` is the time in relation to what "
+        "the calls that were not throttled need at that rate. `boto3's retries` is what crhelper "
         "and the handlers of Provider do.",
         report.table(
             (
@@ -79,24 +83,33 @@ def section(quick: bool) -> str:
             ),
             rows,
         ),
+        chart=report.Chart(
+            "throttling",
+            f"{_LARGE} registrations at once, {RATE:.0f} requests a second",
+            "registrations that succeed",
+            [name for name, _ in simulations[:3]],
+            {name: fewest[:3] for name, fewest in succeeded.items()},
+            decimals=0,
+            line=("all", _LARGE),
+        ),
     )
 
 
 def simulated(
-    request_type: str, seed: int, *, size: int = _LARGE, reserved: int | None = None
+    request_type: str,
+    seed: int,
+    *,
+    size: int = _LARGE,
+    reserved: int | None = None,
+    lanes: int | None = None,
 ) -> Outcome:
-    """The function, with a request of this type for each of `size` users."""
+    """The function, with a request of this type for each of `size` users.
+
+    In lanes, as in a roster, each is delivered after the one before it.
+    """
     harness = Harness(request_type, size)
     chance = random.Random(seed)
-    return _play(harness, chance, lambda: Process(harness, chance.random).serve, reserved)
-
-
-def in_lanes(request_type: str, seed: int, *, size: int, lanes: int) -> Outcome:
-    """The function, with the entries of a roster: each is delivered after the one before it."""
-    harness = Harness(request_type, size)
-    chance = random.Random(seed)
-    start = lambda: Process(harness, chance.random).serve  # noqa: E731
-    return _play(harness, chance, start, lanes=lanes)
+    return _play(harness, chance, lambda: Process(harness, chance.random).serve, reserved, lanes)
 
 
 def boto3_default(request_type: str, seed: int) -> Outcome:

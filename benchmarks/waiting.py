@@ -13,7 +13,7 @@ from benchmarks.harness import CALL_SECONDS, Harness, Process
 _OPERATIONS = {"Create": "RegisterToWorkMail", "Delete": "DeregisterFromWorkMail"}
 
 
-def section(quick: bool) -> str:
+def section(quick: bool) -> report.Section:
     runs = 11 if quick else 101
     rows = []
     for delay in (0.1, 1.0, 5.0, 30.0):
@@ -34,9 +34,7 @@ def section(quick: bool) -> str:
         "and the response of `cdk-workmail`, median / longest, by the time until it does so. "
         f"Simulated time, {CALL_SECONDS * 1000:.0f} ms a call, {runs} runs. Beside it the peers "
         "that can wait, computed from their default intervals: Provider with is_complete 5 s, "
-        "crhelper 120 s. AwsCustomResource, and the others as usually written, "
-        "do not wait: they report success while the entity still reads DISABLED. crhelper sleeps "
-        "120 s in each Delete unless you set `sleep_on_delete`.",
+        "crhelper 120 s, which it sleeps in each Delete unless you set `sleep_on_delete`.",
         report.table(("shows after", "Create", "Delete", "Provider", "crhelper"), rows),
     )
 

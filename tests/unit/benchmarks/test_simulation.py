@@ -120,7 +120,7 @@ def test_a_fixed_interval_is_late_by_the_rest_of_the_interval() -> None:
 @pytest.mark.parametrize("request_type", ["Create", "Delete"])
 def test_a_roster_in_its_default_lanes_stays_within_the_rate_of_workmail(request_type: str) -> None:
     runs = [
-        throttling.in_lanes(request_type, seed, size=100, lanes=DEFAULT_CONCURRENCY)
+        throttling.simulated(request_type, seed, size=100, lanes=DEFAULT_CONCURRENCY)
         for seed in range(5)
     ]
     assert all(run.succeeded == 100 for run in runs)
@@ -129,6 +129,6 @@ def test_a_roster_in_its_default_lanes_stays_within_the_rate_of_workmail(request
 
 
 def test_lanes_are_what_saves_requests() -> None:
-    in_lanes = throttling.in_lanes("Create", 0, size=50, lanes=DEFAULT_CONCURRENCY)
-    at_once = throttling.in_lanes("Create", 0, size=50, lanes=50)
+    in_lanes = throttling.simulated("Create", 0, size=50, lanes=DEFAULT_CONCURRENCY)
+    at_once = throttling.simulated("Create", 0, size=50, lanes=50)
     assert at_once.throttled > 5 * in_lanes.throttled
