@@ -51,6 +51,9 @@ class OrganizationExport(Construct):
     export in the bucket, and writes a manifest and a report. It skips mailboxes with a verified
     export that is younger than the `maximum_age` of the export. Nothing in WorkMail is changed.
 
+    A run with `--again`, or with the input `{"again": true}`, exports these too. A time such as
+    `{"again": "2026-11-26T08:00:00Z"}` means those without an export that began after it.
+
     A removal with `RemovalPolicy.SNAPSHOT` to the same `MailboxExport` finds what a run has
     exported, and does not export it again while it is younger than `maximum_age`.
 

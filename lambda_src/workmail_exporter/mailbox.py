@@ -107,7 +107,12 @@ class MailboxStep:
                 Verdict.GONE, f"the mailbox was {entity.state.lower()} before it was exported"
             )
         jobs = self._jobs.of_last_week()
-        usable = [job for job in jobs if job.job_id not in self._mailbox["rejected"]]
+        usable = [
+            job
+            for job in jobs
+            if job.job_id not in self._mailbox["rejected"]
+            and iso(job.started_at) >= self._mailbox["since"]
+        ]
         destination = self._settings.destination
         job = to_join(usable, entity, destination, self._description) or young_enough(
             usable, entity, destination, self._now

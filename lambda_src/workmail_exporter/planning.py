@@ -29,12 +29,18 @@ class Planner:
     """Plans the passes of one run."""
 
     def __init__(
-        self, settings: Settings, organization: Organization, bucket: ManifestBucket, now: datetime
+        self,
+        settings: Settings,
+        organization: Organization,
+        bucket: ManifestBucket,
+        now: datetime,
+        since: str,
     ) -> None:
         self._settings = settings
         self._organization = organization
         self._bucket = bucket
         self._now = now
+        self._since = since
 
     def plan(self, run: str, number: int) -> dict[str, Any]:
         """Writes the mailboxes of a pass to the bucket; `count` 0 is the end of the passes.
@@ -53,6 +59,7 @@ class Planner:
                 **{name: each[name] for name in ("entity_id", "name", "kind", "email", "rejected")},
                 "run": run,
                 "attempt": number,
+                "since": self._since,
             }
             for each in sorted(exported, key=lambda each: (each["not_before"], -each["size_mb"]))
         ]
@@ -77,6 +84,7 @@ class Planner:
         self._look_up(selected)
         return {
             "began_at": iso(self._now),
+            "since": self._since,
             "mailboxes": selected,
             "not_selected": sorted(each["name"] for each in enabled if each not in selected),
             "disabled": sorted(disabled),
@@ -117,7 +125,7 @@ class Planner:
             and line.bucket == self._bucket.name
             and line.ended_at >= oldest
             and mailbox["enabled_at"]
-            and line.started_at >= mailbox["enabled_at"]
+            and line.started_at >= max(mailbox["enabled_at"], self._since)
         ]
         return young[-1].name_below(self._settings.destination.prefix) if young else ""
 

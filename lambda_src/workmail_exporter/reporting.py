@@ -65,6 +65,8 @@ class Reporter:
             "organization_id": self._settings.organization_id,
             "run": run,
             "began_at": inventory["began_at"],
+            # Exports that began before do not count; empty if a young one does.
+            "since": inventory["since"],
             "ended_at": iso(self._now),
             "end_of_support": f"{END_OF_SUPPORT:%Y-%m-%d}",
             "days_left": max(0, (END_OF_SUPPORT.date() - self._now.date()).days),

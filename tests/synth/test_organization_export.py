@@ -82,6 +82,20 @@ def test_ten_mailboxes_are_exported_at_a_time_and_none_fails_the_run() -> None:
     assert [catch["ErrorEquals"] for catch in advance["Catch"]] == [["States.ALL"]]
 
 
+def test_each_plan_has_the_input_and_the_start_of_its_run() -> None:
+    stack = new_stack()
+    departure(stack)
+    machine = only(resources(stack, MACHINE))["Properties"]
+    states = json.loads(text(machine["DefinitionString"]))["States"]
+    assert states["Plan"]["Parameters"] == {
+        "action": "plan",
+        "pass.$": "$.pass",
+        "run.$": "$$.Execution.Name",
+        "input.$": "$$.Execution.Input",
+        "started_at.$": "$$.Execution.StartTime",
+    }
+
+
 def test_the_function_receives_what_is_declared() -> None:
     stack = new_stack()
     export = MailboxExport(stack, "Export", prefix="last", maximum_age=Duration.days(7))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +103,56 @@ class TestRunAgain:
         harness.perform("RegisterToWorkMail", EntityId=alice.entity_id, Email="alice@example.com")
         harness.run("run-2")
         assert len(harness.jobs) == 2
+
+    def test_again_exports_what_has_a_young_verified_export(self, harness: ExporterHarness) -> None:
+        """And waits until WorkMail exports it again; a failed export is repeated, not reused."""
+        harness.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
+        harness.add_users("alice")
+        harness.run("run-1")
+        harness.now += 2 * HOUR
+        harness.workmail.exports.fail_next("the disk is full")
+        assert harness.run("run-2", again=True)["unverified"] == 0
+        first, failed, second = harness.jobs
+        assert failed.start_time - first.start_time >= DAY
+        (row,) = harness.manifest["mailboxes"]
+        assert row["job_id"] == second.job_id
+        harness.run("run-3")
+        assert len(harness.jobs) == 3
+
+    def test_again_with_a_time_exports_only_what_has_no_export_since(
+        self, harness: ExporterHarness
+    ) -> None:
+        """So a run that exports again can be repeated for what failed in it."""
+        alice, _ = harness.add_users("alice", "bob")
+        harness.run("run-1")
+        harness.now += DAY
+        since = f"{datetime.fromtimestamp(harness.now, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        refused = Failure("InvalidParameterException")
+        harness.workmail.faults.add(
+            "StartMailboxExportJob", refused, times=None, entity=alice.entity_id
+        )
+        harness.run("run-2", again=True)
+        assert harness.verdicts == {"alice": "FAILED", "bob": "VERIFIED"}
+        assert harness.manifest["since"] == since
+        harness.workmail.faults.clear()
+        harness.run("run-3", again=since)
+        assert harness.verdicts == {"alice": "VERIFIED", "bob": "VERIFIED"}
+        assert [job.entity_id for job in harness.jobs[3:]] == [alice.entity_id]
+
+    def test_again_joins_no_export_that_began_before_the_run(
+        self, harness: ExporterHarness
+    ) -> None:
+        (alice,) = harness.add_users("alice")
+        harness.durations[alice.entity_id] = 9 * HOUR
+        stopped = Run("run-1")
+        harness.before_step = lambda mailbox: setattr(
+            stopped, "is_stopped", bool(mailbox.get("job_id"))
+        )
+        harness.run_together(stopped)
+        harness.now += HOUR
+        assert harness.run("run-2", again=True)["unverified"] == 0
+        first, second = harness.jobs
+        assert second.start_time - first.start_time >= DAY
 
     def test_after_a_stopped_run_its_jobs_are_joined_and_its_exports_used(
         self, harness: ExporterHarness
