@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workmail_exporter.bucket import ManifestBucket, ObjectFile
+from workmail_exporter.bucket import ManifestBucket, ObjectFile, encryption
 from workmail_provider.export_bucket import StoredObject
 
 # Bytes. What one request reads ahead, for a directory and for whole files.
@@ -67,7 +67,7 @@ def _check_encryption(
 ) -> None:
     head = bucket.head(archive.key)
     findings.version_id = head.get("VersionId", "")
-    got = head.get("SSEKMSKeyId", head.get("ServerSideEncryption", "nothing"))
+    got = encryption(head)
     if got != key_arn:
         findings.problems.append(f"it is encrypted with {got}, not with the declared key {key_arn}")
 

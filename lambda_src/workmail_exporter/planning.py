@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 from typing import Any
 
-from workmail_exporter.bucket import ManifestBucket
+from workmail_exporter.bucket import ManifestBucket, encryption
 from workmail_exporter.dossier import listed
 from workmail_exporter.settings import Settings
 from workmail_provider.errors import ProviderError
@@ -107,27 +107,39 @@ class Planner:
             )
             if job.state is ExportState.COMPLETED and self._now - job.started_at < BETWEEN_EXPORTS
         }
+        stored = self._bucket.objects(f"{self._settings.folder}/")
+        sizes = {found.key: found.size for found in stored}
         for each in selected:
             lines = by_entity.get(each["entity_id"], [])
-            each["verified_by"] = self._verified_by(each, lines)
+            each["verified_by"] = self._verified_by(each, lines, sizes)
             each["rejected"] = _rejected(lines)
             each["not_before"] = began.get(each["entity_id"], "")
         pending = [each for each in selected if not each["verified_by"]]
         self._measure([each for each in pending if each["kind"] == EntityType.USER])
 
-    def _verified_by(self, mailbox: dict[str, Any], lines: Iterable[ManifestLine]) -> str:
-        """The key of the line of an export that makes a new one unnecessary, empty if none does."""
-        oldest = iso(self._now - self._settings.destination.maximum_age)
+    def _verified_by(
+        self, mailbox: dict[str, Any], lines: Iterable[ManifestLine], sizes: Mapping[str, int]
+    ) -> str:
+        """The key of the line of an export that makes a new one unnecessary, empty if none does.
+
+        `sizes` are those of the objects that are in the bucket now.
+        """
+        destination = self._settings.destination
+        oldest = iso(self._now - destination.maximum_age)
         young = [
             line
             for line in lines
             if line.verdict is Verdict.VERIFIED
             and line.bucket == self._bucket.name
+            and sizes.get(line.key) == line.size
             and line.ended_at >= oldest
             and mailbox["enabled_at"]
             and line.started_at >= max(mailbox["enabled_at"], self._since)
         ]
-        return young[-1].name_below(self._settings.destination.prefix) if young else ""
+        for line in reversed(young):
+            if encryption(self._bucket.head(line.key)) == destination.key_arn:
+                return line.name_below(destination.prefix)
+        return ""
 
     def _measure(self, users: Iterable[dict[str, Any]]) -> None:
         """The largest begin first, so that none of them ends long after all others.

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from local_aws.workmail import Behaviour, Failure, MimeFile
-from tests.support.exporter import BUCKET, DAY, FOLDER, HOUR, ExporterHarness, Run, most_at_a_time
+from tests.support.exporter import (
+    BUCKET,
+    DAY,
+    FOLDER,
+    HOUR,
+    KEY_ARN,
+    ExporterHarness,
+    Run,
+    most_at_a_time,
+)
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 READING = ("Describe", "Get", "List")
@@ -103,6 +112,29 @@ class TestRunAgain:
         harness.perform("RegisterToWorkMail", EntityId=alice.entity_id, Email="alice@example.com")
         harness.run("run-2")
         assert len(harness.jobs) == 2
+
+    def test_a_verified_export_counts_only_while_it_is_in_the_bucket(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.add_users("alice", "bob")
+        harness.run("run-1")
+        lost, kept = harness.jobs
+        del harness.s3.objects[BUCKET][lost.s3_path]
+        harness.now += 2 * DAY
+        harness.run("run-2")
+        names = {row["entity_id"]: row["run"] for row in harness.manifest["mailboxes"]}
+        assert names == {lost.entity_id: "run-2", kept.entity_id: "run-1"}
+
+    def test_a_verified_export_counts_only_with_the_declared_key(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.add_users("alice")
+        harness.run("run-1")
+        harness.now += DAY
+        other_key = f"{KEY_ARN[:-1]}6"
+        harness.configure(KmsKeyArn=other_key)
+        assert harness.run("run-2")["unverified"] == 0
+        assert [job.order.kms_key_arn for job in harness.jobs] == [KEY_ARN, other_key]
 
     def test_again_exports_what_has_a_young_verified_export(self, harness: ExporterHarness) -> None:
         """And waits until WorkMail exports it again; a failed export is repeated, not reused."""
