@@ -27,8 +27,7 @@ from workmail_provider.rules.exports import (
     ExportJob,
     ExportState,
     last_of,
-    to_join,
-    young_enough,
+    usable_job,
 )
 from workmail_provider.rules.manifest import ManifestLine, Verdict, iso
 from workmail_provider.workmail.exports import ExportJobs, ExportLimitReached
@@ -114,9 +113,7 @@ class MailboxStep:
             and iso(job.started_at) >= self._mailbox["since"]
         ]
         destination = self._settings.destination
-        job = to_join(usable, entity, destination, self._description) or young_enough(
-            usable, entity, destination, self._now
-        )
+        job = usable_job(usable, entity, destination, self._description, self._now, self._is_stored)
         if job:
             return self._next(0, job_id=job.job_id)
         try:
@@ -130,6 +127,9 @@ class MailboxStep:
         except ExportLimitReached as refused:
             return self._wait_for_place(last_of(jobs, entity.entity_id, self._now), refused)
         return self._next(_SHORTEST_WAIT, job_id=job_id)
+
+    def _is_stored(self, job: ExportJob) -> bool:
+        return self._bucket.archive(job.path) is not None
 
     def _wait_for_place(
         self, last: ExportJob | None, refused: ExportLimitReached
