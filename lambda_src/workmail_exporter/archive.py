@@ -17,6 +17,8 @@ from workmail_provider.export_bucket import StoredObject
 _READ_AHEAD = 256 * 1024
 _READ_AHEAD_OF_CONTENTS = 8 * 1024 * 1024
 _LARGEST_LOG = 1024 * 1024
+# What zipfile raises for a damaged or encrypted file, a name of another encoding, another method.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 # https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
 _MESSAGES, _LEFT_BEHIND = "totalMessages", "totalNonExportableItems"
 
@@ -57,8 +59,8 @@ def verify(
             _check_directory(bucket, archive, opened, findings)
             if check_contents and not findings.problems:
                 _check_contents(opened, findings, has_time)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        findings.problems.append(f"the zip's directory cannot be read: {error}")
+    except _UNREADABLE as error:
+        findings.problems.append(f"the zip cannot be read: {error}")
     return findings
 
 
@@ -128,8 +130,8 @@ def _check_contents(
             with opened.open(files[number]) as content:
                 while content.read(_READ_AHEAD):
                     pass
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            findings.problems.append(f"{files[number].filename} in the zip is damaged: {error}")
+        except _UNREADABLE as error:
+            findings.problems.append(f"{files[number].filename} in the zip cannot be read: {error}")
             return
     findings.checked = len(files)
 

@@ -73,7 +73,36 @@ def test_a_zip_whose_directory_does_not_open_is_not_verified(
     harness.s3.spoil = spoil
     harness.run()
     assert row(harness)["verdict"] == "FAILED"
-    assert "zip's directory cannot be read" in harness.reason("alice")
+    assert "the zip cannot be read" in harness.reason("alice")
+
+
+def encrypted(archive: bytes) -> bytes:
+    """Its flag in the header of the file and in the directory."""
+    return archive.replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01").replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"
+    )
+
+
+def damaged(archive: bytes) -> bytes:
+    first = archive.index(b"log.json") + len("log.json")
+    return archive[:first] + b"\xff" + archive[first + 1 :]
+
+
+def misnamed(archive: bytes) -> bytes:
+    """The directory has a name that is not UTF-8, although its flag says so."""
+    return archive.replace("ü.eml".encode(), b"\xff\xff.eml")
+
+
+@pytest.mark.parametrize("check_contents", [True, False])
+@pytest.mark.parametrize("spoil", [encrypted, damaged, misnamed])
+def test_a_zip_that_cannot_be_read_is_not_verified(
+    harness: ExporterHarness, spoil: Callable[[bytes], bytes], check_contents: bool
+) -> None:
+    harness.configure(CheckContents=check_contents)
+    harness.s3.spoil = lambda archive: spoil(zipped({"log.json": b"{}" * 99, "ü.eml": b"one"}))
+    harness.run()
+    assert row(harness)["verdict"] == "FAILED"
+    assert "the zip cannot be read" in harness.reason("alice")
 
 
 def test_a_zip_without_its_beginning_is_not_verified(harness: ExporterHarness) -> None:
@@ -197,6 +226,11 @@ class TestContents:
         harness.add_users("alice")
         return harness
 
+    def test_an_encrypted_file_is_found_and_named(self, harness: ExporterHarness) -> None:
+        harness.s3.spoil = lambda archive: encrypted(zipped({"1.eml": b"secret"}))
+        harness.run()
+        assert "1.eml in the zip cannot be read" in harness.reason("alice")
+
     def test_a_damaged_file_is_found_and_named(self, harness: ExporterHarness) -> None:
         def damage(archive: bytes) -> bytes:
             stored = bytearray(zipped({"1.eml": b"fine", "2.eml": b"lost"}, zipfile.ZIP_STORED))
@@ -205,7 +239,7 @@ class TestContents:
 
         harness.s3.spoil = damage
         harness.run()
-        assert "2.eml in the zip is damaged" in harness.reason("alice")
+        assert "2.eml in the zip cannot be read" in harness.reason("alice")
 
     def test_only_its_directory_is_read_unless_asked_for(self, harness: ExporterHarness) -> None:
         harness.configure(CheckContents=False)
