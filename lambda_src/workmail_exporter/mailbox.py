@@ -186,7 +186,8 @@ class MailboxStep:
             return self._next(0, checked=findings.checked)
         if findings.problems:
             return self._end(Verdict.FAILED, "; ".join(findings.problems), job, archive, findings)
-        files = "every file was read" if findings.checked else "the directory was read"
+        is_read = self._settings.check_contents
+        files = "every file was read" if is_read else "the directory was read"
         reason = f"encrypted with the declared key, {findings.entries} files, {files}"
         return self._end(Verdict.VERIFIED, reason, job, archive, findings)
 
@@ -241,6 +242,7 @@ class MailboxStep:
                 line,
                 version_id=findings.version_id,
                 entries=findings.entries,
+                contents_checked=self._settings.check_contents and verdict is Verdict.VERIFIED,
                 output_log=findings.output_log,
                 notes=findings.notes,
             )

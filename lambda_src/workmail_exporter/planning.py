@@ -130,6 +130,7 @@ class Planner:
             line
             for line in lines
             if line.verdict is Verdict.VERIFIED
+            and (line.contents_checked or not self._settings.check_contents)
             and line.bucket == self._bucket.name
             and sizes.get(line.key) == line.size
             and line.ended_at >= oldest

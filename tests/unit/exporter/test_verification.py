@@ -250,6 +250,18 @@ class TestContents:
         harness.run("run-2")
         assert "every file was read" in harness.reason("alice")
 
+    def test_a_young_export_is_read_once_when_it_is_asked_for(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.configure(CheckContents=False)
+        harness.run("run-1")
+        harness.configure(CheckContents=True)
+        harness.run("run-2")
+        assert "every file was read" in harness.reason("alice")
+        harness.run("run-3")
+        assert row(harness)["run"] == "run-2"
+        assert len(harness.jobs) == 1
+
     def test_a_check_longer_than_an_invocation_continues_in_the_next(
         self, harness: ExporterHarness
     ) -> None:
