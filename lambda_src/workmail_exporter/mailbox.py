@@ -247,7 +247,13 @@ class MailboxStep:
                 notes=findings.notes,
             )
         if verdict is not Verdict.GONE:
-            dossier, unread = dossier_of(self._organization, line.kind, line.entity_id)
+            dossier, unread = dossier_of(
+                self._organization,
+                line.kind,
+                line.entity_id,
+                # A verified export is not looked at again, and a failed one is.
+                is_repeated=verdict is Verdict.VERIFIED,
+            )
             line = replace(
                 line,
                 aliases=dossier.get("aliases", []),

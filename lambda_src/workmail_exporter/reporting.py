@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workmail_exporter.bucket import ManifestBucket
-from workmail_exporter.dossier import dossier_of, listed
+from workmail_exporter.dossier import dossier_of, listed, may_pass
 from workmail_exporter.page import page
 from workmail_exporter.planning import INVENTORY
 from workmail_exporter.settings import Settings
@@ -81,8 +81,8 @@ class Reporter:
         }
         self._write(run, "manifest.json", _json(manifest), "application/json")
         self._write(run, "manifest.csv", _csv(mailboxes), "text/csv; charset=utf-8")
-        self._write(run, "dossier.json", _json(self._dossier(mailboxes)), "application/json")
         self._write(run, "report.html", page(manifest).encode(), "text/html; charset=utf-8")
+        self._write(run, "dossier.json", _json(self._dossier(mailboxes)), "application/json")
         unverified = summary["mailboxes"] - summary["verified"]
         return {
             "unverified": unverified,
@@ -131,6 +131,8 @@ class Reporter:
                 if row["State"] == EntityState.ENABLED
             ]
         except ProviderError as error:
+            if may_pass(error):
+                raise
             dossier["not_read"] = f"the groups could not be read: {error}"
         return dossier
 
