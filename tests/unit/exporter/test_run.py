@@ -68,12 +68,12 @@ def test_ten_jobs_run_at_a_time_and_the_largest_mailboxes_begin_first(
 
 
 def test_patterns_choose_by_name_and_id_and_one_that_matches_nothing_is_reported() -> None:
-    harness = ExporterHarness(Include=["A*", "carl", "no-one"], Exclude=["adam"])
-    _, _, bob, _ = harness.add_users("alice", "adam", "bob", "carol")
-    harness.configure(Include=["A*", "no-one", bob.entity_id], Exclude=["adam"])
+    harness = ExporterHarness(Include=["AL*", "carl", "no-one"], Exclude=["alan"])
+    _, _, bob, _ = harness.add_users("alice", "alan", "bob", "carol")
+    harness.configure(Include=["AL*", "no-one", bob.entity_id], Exclude=["alan"])
     harness.run()
     assert set(harness.verdicts) == {"alice", "bob"}
-    assert harness.manifest["not_selected"] == ["adam", "carol"]
+    assert harness.manifest["not_selected"] == ["alan", "carol"]
     assert harness.manifest["unmatched"] == ["no-one"]
 
 
