@@ -121,19 +121,28 @@ def _check_contents(
 ) -> None:
     """The library compares each file with its CRC when it has been read to the end."""
     files = opened.infolist()
-    for number in range(findings.checked, len(files)):
+    first = findings.checked
+    for number in range(first, len(files)):
         # At least one in each invocation.
-        if number > findings.checked and not has_time():
-            findings.checked, findings.is_complete = number, False
-            return
+        goes_on = has_time if number > first else lambda: True
         try:
-            with opened.open(files[number]) as content:
-                while content.read(_READ_AHEAD):
-                    pass
+            is_read = _is_read(opened, files[number], goes_on)
         except _UNREADABLE as error:
             findings.problems.append(f"{files[number].filename} in the zip cannot be read: {error}")
             return
+        if not is_read:
+            findings.checked, findings.is_complete = number, False
+            return
     findings.checked = len(files)
+
+
+def _is_read(opened: zipfile.ZipFile, info: zipfile.ZipInfo, goes_on: Callable[[], bool]) -> bool:
+    """Whether there was time to read the file to its end: a large one takes several requests."""
+    with opened.open(info) as content:
+        while content.read(_READ_AHEAD):
+            if not goes_on():
+                return False
+    return True
 
 
 def _log_of(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Mapping[str, Any] | None:

@@ -41,6 +41,8 @@ _LONGEST_WAIT = 600
 _PLACE_WAIT = 60
 _LONGEST_PLACE_WAIT = 300
 _FAILED_JOB_WAIT = 900
+# The check of contents begins no read that late before the deadline of the calls, in seconds.
+_ONE_READ = 5
 # An execution of Step Functions has 25,000 events in its history, which is enough for this.
 _LONGEST = timedelta(days=7)
 # Waits of 1, 2, 4, 8 and 15 minutes, for what may pass by itself.
@@ -180,7 +182,7 @@ class MailboxStep:
             self._settings.destination.key_arn,
             check_contents=self._settings.check_contents,
             checked=checked,
-            has_time=lambda: self._clock.now() < self._until,
+            has_time=lambda: self._clock.now() < self._until - _ONE_READ,
         )
         if not findings.is_complete:
             return self._next(0, checked=findings.checked)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from zipfile import ZIP_STORED
 
 import pytest
 
@@ -156,14 +157,14 @@ class TestRangedReads:
         self, harness: ExporterHarness
     ) -> None:
         content = {f"{number}.eml": bytes([number]) * 10**6 for number in range(20)}
-        harness.s3.spoil = lambda archive: zipped(content, zipfile.ZIP_STORED)
+        harness.s3.spoil = lambda archive: zipped(content, ZIP_STORED)
         harness.run()
         assert row(harness)["entries"] == 20
         assert harness.s3.read_bytes < 10**6
 
     def test_a_zip64_directory_is_counted(self, harness: ExporterHarness) -> None:
         """More than 65,535 files need the larger format."""
-        many = zipped({f"{number}.eml": b"" for number in range(66_000)}, zipfile.ZIP_STORED)
+        many = zipped({f"{number}.eml": b"" for number in range(66_000)}, ZIP_STORED)
         harness.s3.spoil = lambda archive: many
         harness.run()
         assert (row(harness)["verdict"], row(harness)["entries"]) == ("VERIFIED", 66_000)
@@ -233,7 +234,7 @@ class TestContents:
 
     def test_a_damaged_file_is_found_and_named(self, harness: ExporterHarness) -> None:
         def damage(archive: bytes) -> bytes:
-            stored = bytearray(zipped({"1.eml": b"fine", "2.eml": b"lost"}, zipfile.ZIP_STORED))
+            stored = bytearray(zipped({"1.eml": b"fine", "2.eml": b"lost"}, ZIP_STORED))
             stored[stored.index(b"lost")] ^= 1
             return bytes(stored)
 
@@ -271,6 +272,29 @@ class TestContents:
         incompressible = Random(1).randbytes(3 * 10**6)
         user.mailbox.files += [MimeFile(f"{number}.eml", incompressible) for number in range(10)]
         harness.timeout = 300.0
+        assert len(self.continued(harness)) > 2
+
+    def test_a_check_that_ends_inside_a_large_message_begins_it_again_in_the_next(
+        self, harness: ExporterHarness
+    ) -> None:
+        """Three reads a message here, and an invocation has seven of them."""
+        large = zipped({f"{number}.eml": bytes(20 * 10**6) for number in range(3)}, ZIP_STORED)
+        harness.s3.spoil = lambda archive: large
+        harness.timeout = 420.0
+        assert self.continued(harness) == {0, 1, 2}
+
+    def test_a_message_that_takes_longer_than_an_invocation_ends_in_the_report(
+        self, harness: ExporterHarness
+    ) -> None:
+        large = zipped({"1.eml": bytes(20 * 10**6)}, ZIP_STORED)
+        harness.s3.spoil = lambda archive: large
+        harness.timeout = 200.0
+        with pytest.raises(AssertionError):
+            self.continued(harness)
+        assert row(harness)["verdict"] == "FAILED"
+
+    def continued(self, harness: ExporterHarness) -> set[int]:
+        """At which files a check of a minute for each read began."""
         get_object = harness.s3.get_object
 
         def slowly(Bucket: str, Key: str, Range: str) -> dict[str, Any]:
@@ -281,4 +305,4 @@ class TestContents:
         continued: set[int] = set()
         harness.before_step = lambda mailbox: continued.add(mailbox.get("checked", 0))
         assert harness.run()["unverified"] == 0
-        assert len(continued) > 2
+        return continued
