@@ -153,10 +153,8 @@ class DeployedExport:
     def status(self, run: str | None) -> Status:
         execution = self.execution(run)
         run = str(execution["name"])
-        try:
-            mailboxes = json.loads(self.read(f"_runs/{run}/mailboxes.json"))["mailboxes"]
-        except CallRefused:
-            mailboxes = None
+        inventory = self.read(f"_runs/{run}/mailboxes.json")
+        mailboxes = json.loads(inventory)["mailboxes"] if inventory else None
         known = mailboxes or []
         verdicts = Counter(dict(self._verdicts(run)).values())
         verdicts["verified"] += sum(bool(each["verified_by"]) for each in known)
@@ -169,9 +167,15 @@ class DeployedExport:
             running=self._running(known) if execution["status"] == "RUNNING" else (),
         )
 
-    def read(self, name: str) -> bytes:
-        """Of what the exporter writes. Raises CallRefused if it is not there."""
-        stored = self._call("s3", "GetObject", Bucket=self._bucket, Key=f"{self._prefix}{name}")
+    def read(self, name: str) -> bytes | None:
+        """Of what the exporter writes; None if it is not there (yet)."""
+        key = f"{self._prefix}{name}"
+        try:
+            stored = self._call("s3", "GetObject", Bucket=self._bucket, Key=key)
+        except CallRefused as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
         body: bytes = stored["Body"].read()
         return body
 
@@ -276,15 +280,15 @@ def _report(arguments: argparse.Namespace, progress: object) -> int:
     deployed = _deployed(arguments)
     execution = deployed.execution(arguments.run_name)
     folder = f"_runs/{execution['name']}/"
-    try:
-        manifest = json.loads(deployed.read(f"{folder}manifest.json"))
-    except CallRefused as error:
+    stored, page = (deployed.read(f"{folder}{name}") for name in ("manifest.json", "report.html"))
+    if stored is None or page is None:
         raise CommandFailed(
             f"run {execution['name']} is {execution['status'].lower()} and has no report: wait for "
-            f"its end, or start another ({error})"
-        ) from error
+            "its end, or start another"
+        )
+    manifest = json.loads(stored)
     if arguments.html:
-        Path(arguments.html).write_bytes(deployed.read(f"{folder}report.html"))
+        Path(arguments.html).write_bytes(page)
     if arguments.json:
         print(json.dumps(manifest, indent=2, ensure_ascii=False))
     else:

@@ -31,6 +31,7 @@ class Services:
         self.harness = harness
         self.runs: dict[str, str] = {}
         self.input: Any = None
+        self.is_denied = False
         self.outputs = dict(OUTPUTS)
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +51,8 @@ class Services:
             case "ListObjectsV2":
                 return self.harness.s3.list_objects_v2(**parameters)
             case "GetObject":
+                if self.is_denied:
+                    raise CallRefused("AccessDenied", "s3:GetObject is not allowed")
                 if parameters["Key"] not in self.harness.s3.objects[BUCKET]:
                     raise CallRefused("NoSuchKey", "there is none")
                 return self.harness.s3.get_object(**parameters, Range="bytes=0-")
@@ -198,6 +201,26 @@ def test_without_one_export_the_command_says_what_to_do(
     services.outputs = outputs
     assert run_command("start") == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_denial_is_no_run_that_has_just_begun(
+    services: Services, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.runs["run-1"] = "RUNNING"
+    services.is_denied = True
+    assert run_command(command) == 1
+    captured = capsys.readouterr()
+    assert "s3:GetObject is not allowed" in captured.err
+    assert "has no report" not in captured.err
+
+
+def test_a_run_that_has_just_begun_has_no_mailboxes_yet(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.runs["run-1"] = "RUNNING"
+    assert run_command("status") == 2
+    assert "the mailboxes are being listed" in capsys.readouterr().out
 
 
 def test_a_stack_without_a_run_says_how_to_start_one(
