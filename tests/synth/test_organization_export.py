@@ -226,6 +226,20 @@ def test_what_workmail_would_refuse_is_refused_at_synth(
         departure(new_stack(), **options)
 
 
+def test_an_organization_in_another_region_is_refused() -> None:
+    app = App()
+    account = "111111111111"
+    there = Stack(app, "There", env={"account": account, "region": "us-west-2"})
+    export = MailboxExport(there, "Export")
+    stack = Stack(app, "Mail", env={"account": account, "region": "eu-central-1"})
+    with pytest.raises(
+        ValueError,
+        match=r"^Mail/Departure: organization_region must be the stack's region 'eu-central-1', got "
+        r"'us-west-2': .* declare it in a stack there",
+    ):
+        departure(stack, export=export, organization_region="us-west-2")
+
+
 def test_a_bucket_of_another_region_is_refused() -> None:
     app = App()
     account = "111111111111"
