@@ -72,7 +72,7 @@ def add_commands(commands: Any, of_aws: argparse.ArgumentParser) -> None:
         "report", parents=[of_run], help="print the report of a run", epilog=_EXIT_CODES
     )
     command.add_argument("--json", action="store_true", help="print the manifest")
-    command.add_argument("--html", metavar="FILE", help="write the page for people to a file")
+    command.add_argument("--html", metavar="FILE", help="write the report as an HTML page")
     command.set_defaults(run=_report)
 
 

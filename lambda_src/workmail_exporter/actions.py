@@ -69,7 +69,7 @@ class Exporter:
 def _since(event: Mapping[str, Any]) -> str:
     """The time before which no export counts: that of the input, or the run's start.
 
-    Empty for a run that is not told to export again.
+    Empty for a run that does not export again.
     """
     again = event["input"].get("again")
     if not again:

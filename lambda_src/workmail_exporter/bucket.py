@@ -33,7 +33,7 @@ class ManifestBucket(ExportBucket):
         self._manifest = manifest_folder(self._prefix, settings.organization_id)
 
     def run_key(self, run: str, name: str) -> str:
-        """Of what belongs to one run."""
+        """Of an object of one run."""
         return f"{self._folder}/_runs/{run}/{name}"
 
     def report_key(self, name: str) -> str:

@@ -46,8 +46,8 @@ _ONE_READ = 5
 # An execution of Step Functions has 25,000 events in its history, which is enough for this.
 _LONGEST = timedelta(days=7)
 # Waits of 1, 2, 4, 8 and 15 minutes, for what may pass by itself.
-_TROUBLES = 5
-_LONGEST_TROUBLE_WAIT = 900
+_RETRIES = 5
+_LONGEST_RETRY_WAIT = 900
 
 
 class MailboxStep:
@@ -82,7 +82,7 @@ class MailboxStep:
         try:
             return self._advance()
         except (NotReady, BudgetSpent) as error:
-            return self._after_trouble(error)
+            return self._retry_later(error)
         except EntityNotFound:
             return self._end(Verdict.GONE, "the mailbox was deleted before it was exported")
         except ProviderError as error:
@@ -199,19 +199,19 @@ class MailboxStep:
     def _next(self, seconds: float, **changes: Any) -> dict[str, Any]:
         return {
             **self._mailbox,
-            "troubles": 0,
+            "retries": 0,
             **changes,
             "wait": max(0, round(seconds)),
             "done": False,
         }
 
-    def _after_trouble(self, error: ProviderError) -> dict[str, Any]:
-        troubles = self._mailbox.get("troubles", 0)
-        if troubles >= _TROUBLES:
+    def _retry_later(self, error: ProviderError) -> dict[str, Any]:
+        retries = self._mailbox.get("retries", 0)
+        if retries >= _RETRIES:
             return self._end(Verdict.FAILED, str(error))
-        wait = min(60 * 2**troubles, _LONGEST_TROUBLE_WAIT)
+        wait = min(60 * 2**retries, _LONGEST_RETRY_WAIT)
         self._log.info("wait", str(error), entity_id=self._mailbox["entity_id"])
-        return self._next(wait, troubles=troubles + 1)
+        return self._next(wait, retries=retries + 1)
 
     def _end(
         self,

@@ -69,7 +69,7 @@ class Planner:
 
     def _inventory(self) -> dict[str, Any]:
         enabled, disabled = [], []
-        for kind, operation, member in (
+        for entity_type, operation, member in (
             (EntityType.USER, "ListUsers", "Users"),
             (EntityType.RESOURCE, "ListResources", "Resources"),
         ):
@@ -77,7 +77,7 @@ class Planner:
                 if row.get("UserRole") == _SYSTEM_USER:
                     continue
                 if row["State"] == EntityState.ENABLED:
-                    enabled.append(_mailbox(kind, row))
+                    enabled.append(_mailbox(entity_type, row))
                 elif self._is_kept(row):
                     disabled.append(row.get("Name", row["Id"]))
         selected = [each for each in enabled if self._is_selected(each)]
@@ -181,11 +181,11 @@ class Planner:
         return (not include or _matches(mailbox, include)) and not _matches(mailbox, exclude)
 
 
-def _mailbox(kind: EntityType, row: dict[str, Any]) -> dict[str, Any]:
+def _mailbox(entity_type: EntityType, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "entity_id": row["Id"],
         "name": row.get("Name", row["Id"]),
-        "kind": kind,
+        "kind": entity_type,
         "email": row.get("Email", ""),
         "enabled_at": iso(row.get("EnabledDate")),
         "size_mb": 0,

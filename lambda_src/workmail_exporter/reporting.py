@@ -45,7 +45,7 @@ _TABLE = (
 
 
 class Reporter:
-    """Writes the manifest as JSON and CSV, the dossier, and a page for people."""
+    """Writes the manifest as JSON and CSV, the dossier, and an HTML page."""
 
     def __init__(
         self, settings: Settings, organization: Organization, bucket: ManifestBucket, now: datetime

@@ -232,11 +232,11 @@ def test_an_organization_in_another_region_is_refused() -> None:
     there = Stack(app, "There", env={"account": account, "region": "us-west-2"})
     export = MailboxExport(there, "Export")
     stack = Stack(app, "Mail", env={"account": account, "region": "eu-central-1"})
-    with pytest.raises(
-        ValueError,
-        match=r"^Mail/Departure: organization_region must be the stack's region 'eu-central-1', got "
-        r"'us-west-2': .* declare it in a stack there",
-    ):
+    message = (
+        r"^Mail/Departure: organization_region must be the stack's region 'eu-central-1', "
+        r"got 'us-west-2': .* declare it in a stack there"
+    )
+    with pytest.raises(ValueError, match=message):
         departure(stack, export=export, organization_region="us-west-2")
 
 

@@ -100,7 +100,7 @@ def test_start_names_the_run_and_how_to_follow_it(
         (("--again", "2026-11-18T10:00:00+02:00"), {"again": "2026-11-18T08:00:00Z"}),
     ],
 )
-def test_a_run_exports_again_only_when_told_so(
+def test_a_run_exports_again_only_with_the_option(
     services: Services, options: tuple[str, ...], given: dict[str, Any]
 ) -> None:
     assert run_command("start", *options) == 0

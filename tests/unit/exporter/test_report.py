@@ -144,7 +144,7 @@ def test_mailboxes_that_were_removed_are_shown_with_what_is_known(
     assert harness.manifest["summary"]["mailboxes"] == 2
 
 
-def test_the_dossier_has_what_no_export_holds(harness: ExporterHarness) -> None:
+def test_the_dossier_has_what_no_export_contains(harness: ExporterHarness) -> None:
     alice, bob = (harness.organization.entity(name) for name in ("alice", "bob"))
     team = harness.add(harness.organization.add_group("team"))
     room = harness.add(harness.organization.add_resource("room"))

@@ -130,7 +130,7 @@ def test_an_object_that_comes_late_is_waited_for(harness: ExporterHarness) -> No
     harness.s3.spoil = keep_back
 
     def arrive(mailbox: dict[str, object]) -> None:
-        if late and mailbox.get("troubles") == 2:
+        if late and mailbox.get("retries") == 2:
             encryption = {"SSEKMSKeyId": harness.jobs[0].order.kms_key_arn}
             harness.s3.objects[BUCKET][harness.jobs[0].s3_path] = StoredObject(late[0], encryption)
 
