@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,15 @@ def add_commands(commands: Any, of_aws: argparse.ArgumentParser) -> None:
     of_stack.add_argument("--stack", required=True, metavar="NAME", help="the deployed stack")
     of_stack.add_argument("--name", metavar="ID", help="the construct, if the stack has several")
     command = subcommands.add_parser("start", parents=[of_stack], help="start a run")
+    command.add_argument(
+        "--again",
+        nargs="?",
+        const=True,
+        type=_past_time,
+        metavar="TIME",
+        help="export mailboxes with a young verified export too; with a TIME such as "
+        "2026-11-26T08:00:00Z, only those without an export that began after it",
+    )
     command.set_defaults(run=_start)
     of_run = argparse.ArgumentParser(add_help=False, parents=[of_stack])
     of_run.add_argument("--run", dest="run_name", metavar="RUN", help="(default: the newest)")
@@ -61,7 +72,7 @@ def add_commands(commands: Any, of_aws: argparse.ArgumentParser) -> None:
         "report", parents=[of_run], help="print the report of a run", epilog=_EXIT_CODES
     )
     command.add_argument("--json", action="store_true", help="print the manifest")
-    command.add_argument("--html", metavar="FILE", help="write the page for people to a file")
+    command.add_argument("--html", metavar="FILE", help="write the report as an HTML page")
     command.set_defaults(run=_report)
 
 
@@ -114,9 +125,14 @@ class DeployedExport:
         self._bucket = outputs["Bucket"]
         self._prefix = outputs["ManifestPrefix"]
 
-    def start(self) -> str:
-        """The name of the run."""
-        started = self._call("stepfunctions", "StartExecution", stateMachineArn=self._machine)
+    def start(self, again: str | bool | None) -> str:
+        """The name of the run. No export counts that began before `again`, or True, the run."""
+        started = self._call(
+            "stepfunctions",
+            "StartExecution",
+            stateMachineArn=self._machine,
+            input=json.dumps({"again": again} if again else {}),
+        )
         return str(started["executionArn"].rpartition(":")[2])
 
     def execution(self, run: str | None) -> dict[str, Any]:
@@ -137,10 +153,8 @@ class DeployedExport:
     def status(self, run: str | None) -> Status:
         execution = self.execution(run)
         run = str(execution["name"])
-        try:
-            mailboxes = json.loads(self.read(f"_runs/{run}/mailboxes.json"))["mailboxes"]
-        except CallRefused:
-            mailboxes = None
+        inventory = self.read(f"_runs/{run}/mailboxes.json")
+        mailboxes = json.loads(inventory)["mailboxes"] if inventory else None
         known = mailboxes or []
         verdicts = Counter(dict(self._verdicts(run)).values())
         verdicts["verified"] += sum(bool(each["verified_by"]) for each in known)
@@ -153,9 +167,15 @@ class DeployedExport:
             running=self._running(known) if execution["status"] == "RUNNING" else (),
         )
 
-    def read(self, name: str) -> bytes:
-        """Of what the exporter writes. Raises CallRefused if it is not there."""
-        stored = self._call("s3", "GetObject", Bucket=self._bucket, Key=f"{self._prefix}{name}")
+    def read(self, name: str) -> bytes | None:
+        """Of what the exporter writes; None if it is not there (yet)."""
+        key = f"{self._prefix}{name}"
+        try:
+            stored = self._call("s3", "GetObject", Bucket=self._bucket, Key=key)
+        except CallRefused as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
         body: bytes = stored["Body"].read()
         return body
 
@@ -220,13 +240,27 @@ class DeployedExport:
         return self._services[service].call(operation, **parameters)
 
 
+def _past_time(text: str) -> str:
+    """UTC, unless the text has an offset."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        given = datetime.max
+    moment = given.replace(tzinfo=given.tzinfo or UTC)
+    if moment > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(
+            f"must be a past time such as 2026-11-26T08:00:00Z, got {text!r}"
+        )
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _deployed(arguments: argparse.Namespace) -> DeployedExport:
     session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
     return DeployedExport(session, arguments.stack, arguments.name)
 
 
 def _start(arguments: argparse.Namespace, progress: object) -> int:
-    run = _deployed(arguments).start()
+    run = _deployed(arguments).start(arguments.again)
     print(f"run {run} is started: cdk-workmail export status --stack {arguments.stack} --watch")
     return VERIFIED
 
@@ -246,21 +280,28 @@ def _report(arguments: argparse.Namespace, progress: object) -> int:
     deployed = _deployed(arguments)
     execution = deployed.execution(arguments.run_name)
     folder = f"_runs/{execution['name']}/"
-    try:
-        manifest = json.loads(deployed.read(f"{folder}manifest.json"))
-    except CallRefused as error:
+    stored, page = (deployed.read(f"{folder}{name}") for name in ("manifest.json", "report.html"))
+    if stored is None or page is None:
         raise CommandFailed(
             f"run {execution['name']} is {execution['status'].lower()} and has no report: wait for "
-            f"its end, or start another ({error})"
-        ) from error
+            "its end, or start another"
+        )
+    manifest = json.loads(stored)
     if arguments.html:
-        Path(arguments.html).write_bytes(deployed.read(f"{folder}report.html"))
+        Path(arguments.html).write_bytes(page)
     if arguments.json:
         print(json.dumps(manifest, indent=2, ensure_ascii=False))
     else:
         print("\n".join(_lines(manifest)))
     summary = manifest["summary"]
-    return VERIFIED if summary["verified"] == summary["mailboxes"] else NOT_VERIFIED
+    if summary["verified"] == summary["mailboxes"]:
+        return VERIFIED
+    again = f" --again {manifest['since']}" if manifest["since"] else ""
+    print(
+        f"correct what failed, then cdk-workmail export start --stack {arguments.stack}{again}",
+        file=sys.stderr,
+    )
+    return NOT_VERIFIED
 
 
 def _lines(manifest: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 # https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
 _EXPORTS_AT_A_TIME = 10
 _RUN = {"run.$": "$$.Execution.Name"}
+_STARTED = {"input.$": "$$.Execution.Input", "started_at.$": "$$.Execution.StartTime"}
 
 
 def definition(partition: str, function_arn: str, bucket_name: str) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def definition(partition: str, function_arn: str, bucket_name: str) -> dict[str,
         "States": {
             "Begin": {"Type": "Pass", "Result": {"pass": 0}, "Next": "Plan"},
             "Plan": {
-                **_step(function_arn, {"action": "plan", "pass.$": "$.pass", **_RUN}),
+                **_step(function_arn, {"action": "plan", "pass.$": "$.pass", **_RUN, **_STARTED}),
                 "Next": "Any left?",
             },
             "Any left?": {

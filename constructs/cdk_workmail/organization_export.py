@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, Aws, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, CfnOutput, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -51,6 +51,9 @@ class OrganizationExport(Construct):
     export in the bucket, and writes a manifest and a report. It skips mailboxes with a verified
     export that is younger than the `maximum_age` of the export. Nothing in WorkMail is changed.
 
+    A run with `--again`, or with the input `{"again": true}`, exports these too. A time such as
+    `{"again": "2026-11-26T08:00:00Z"}` means those without an export that began after it.
+
     A removal with `RemovalPolicy.SNAPSHOT` to the same `MailboxExport` finds what a run has
     exported, and does not export it again while it is younger than `maximum_age`.
 
@@ -94,7 +97,8 @@ class OrganizationExport(Construct):
         :param export: Where the mailboxes are exported to, in the organization's Region. Its
             `maximum_age` decides what a run skips: give up to 7 days for runs that take days.
         :param organization_region: Where the organization is: us-east-1, us-west-2 or eu-west-1.
-            By default the stack's Region.
+            It must be the stack's Region, which is the default: Step Functions reads the list of
+            mailboxes from the bucket, which has to be in both.
         :param include: Names or ids of the mailboxes to export; `*` and `?` stand for any
             characters. All by default.
         :param exclude: Names or ids of mailboxes not to export, in the same way.
@@ -105,6 +109,7 @@ class OrganizationExport(Construct):
         super().__init__(scope, id)
         declarations = StackDeclarations.of(scope)
         declarations.check_region(self, organization_region)
+        self._check_is_here(organization_region)
         ORGANIZATION_ID.check(self, organization_id)
         if not isinstance(export, MailboxExport):
             raise invalid(self, "export", "a MailboxExport", export)
@@ -240,6 +245,17 @@ class OrganizationExport(Construct):
             ],
         )
         return machine
+
+    def _check_is_here(self, organization_region: str | None) -> None:
+        here = Stack.of(self).region
+        if organization_region in (None, here):
+            return
+        if not Token.is_unresolved(here) and not Token.is_unresolved(organization_region):
+            raise ValueError(
+                f"{self.node.path}: organization_region must be the stack's region {here!r}, got "
+                f"{organization_region!r}: Step Functions reads from a bucket in its own region, "
+                f"and WorkMail exports to one in the organization's: declare it in a stack there"
+            )
 
     def _check_patterns(self, option: str, patterns: Sequence[str] | None) -> None:
         if patterns is None:

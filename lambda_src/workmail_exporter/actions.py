@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from workmail_exporter.bucket import ManifestBucket
@@ -12,6 +13,7 @@ from workmail_exporter.reporting import Reporter
 from workmail_exporter.settings import Settings
 from workmail_provider.log import RequestLog
 from workmail_provider.retry import Clock, Retry
+from workmail_provider.rules.manifest import iso
 from workmail_provider.workmail.organization import Organization
 
 # Seconds. Of an invocation's time, for what follows a call that was repeated until the end.
@@ -50,7 +52,7 @@ class Exporter:
         now = self._clock.utc_now()
         match action:
             case "plan":
-                planner = Planner(settings, organization, bucket, now)
+                planner = Planner(settings, organization, bucket, now, _since(event))
                 return planner.plan(event["run"], event["pass"] + 1)
             case "advance":
                 log = RequestLog({"run": event["mailbox"]["run"]})
@@ -62,3 +64,14 @@ class Exporter:
                 reporter = Reporter(settings, organization, bucket, now)
                 return reporter.report(event["run"])
         raise ValueError(f"unknown action {action!r}: start the state machine instead")
+
+
+def _since(event: Mapping[str, Any]) -> str:
+    """The time before which no export counts: that of the input, or the run's start.
+
+    Empty for a run that does not export again.
+    """
+    again = event["input"].get("again")
+    if not again:
+        return ""
+    return iso(datetime.fromisoformat(event["started_at"] if again is True else again))

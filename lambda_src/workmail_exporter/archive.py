@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workmail_exporter.bucket import ManifestBucket, ObjectFile
+from workmail_exporter.bucket import ManifestBucket, ObjectFile, encryption
 from workmail_provider.export_bucket import StoredObject
 
 # Bytes. What one request reads ahead, for a directory and for whole files.
 _READ_AHEAD = 256 * 1024
 _READ_AHEAD_OF_CONTENTS = 8 * 1024 * 1024
 _LARGEST_LOG = 1024 * 1024
+# What zipfile raises for a damaged or encrypted file, a name of another encoding, another method.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 # https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
 _MESSAGES, _LEFT_BEHIND = "totalMessages", "totalNonExportableItems"
 
@@ -57,8 +59,8 @@ def verify(
             _check_directory(bucket, archive, opened, findings)
             if check_contents and not findings.problems:
                 _check_contents(opened, findings, has_time)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        findings.problems.append(f"the zip's directory cannot be read: {error}")
+    except _UNREADABLE as error:
+        findings.problems.append(f"the zip cannot be read: {error}")
     return findings
 
 
@@ -67,7 +69,7 @@ def _check_encryption(
 ) -> None:
     head = bucket.head(archive.key)
     findings.version_id = head.get("VersionId", "")
-    got = head.get("SSEKMSKeyId", head.get("ServerSideEncryption", "nothing"))
+    got = encryption(head)
     if got != key_arn:
         findings.problems.append(f"it is encrypted with {got}, not with the declared key {key_arn}")
 
@@ -119,19 +121,28 @@ def _check_contents(
 ) -> None:
     """The library compares each file with its CRC when it has been read to the end."""
     files = opened.infolist()
-    for number in range(findings.checked, len(files)):
+    first = findings.checked
+    for number in range(first, len(files)):
         # At least one in each invocation.
-        if number > findings.checked and not has_time():
+        goes_on = has_time if number > first else lambda: True
+        try:
+            is_read = _is_read(opened, files[number], goes_on)
+        except _UNREADABLE as error:
+            findings.problems.append(f"{files[number].filename} in the zip cannot be read: {error}")
+            return
+        if not is_read:
             findings.checked, findings.is_complete = number, False
             return
-        try:
-            with opened.open(files[number]) as content:
-                while content.read(_READ_AHEAD):
-                    pass
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            findings.problems.append(f"{files[number].filename} in the zip is damaged: {error}")
-            return
     findings.checked = len(files)
+
+
+def _is_read(opened: zipfile.ZipFile, info: zipfile.ZipInfo, goes_on: Callable[[], bool]) -> bool:
+    """Whether there was time to read the file to its end: a large one takes several requests."""
+    with opened.open(info) as content:
+        while content.read(_READ_AHEAD):
+            if not goes_on():
+                return False
+    return True
 
 
 def _log_of(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Mapping[str, Any] | None:

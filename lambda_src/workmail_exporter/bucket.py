@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,7 +33,7 @@ class ManifestBucket(ExportBucket):
         self._manifest = manifest_folder(self._prefix, settings.organization_id)
 
     def run_key(self, run: str, name: str) -> str:
-        """Of what belongs to one run."""
+        """Of an object of one run."""
         return f"{self._folder}/_runs/{run}/{name}"
 
     def report_key(self, name: str) -> str:
@@ -77,6 +78,11 @@ class ManifestBucket(ExportBucket):
                 f"s3://{self.name}/{key} could not be read ({type(error).__name__})",
             ) from error
         return body
+
+
+def encryption(head: Mapping[str, Any]) -> str:
+    """The key of an object, or the kind of encryption if it has none."""
+    return str(head.get("SSEKMSKeyId", head.get("ServerSideEncryption", "nothing")))
 
 
 class ObjectFile(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""What no export holds: aliases, members, delegates, permissions."""
+"""What no export contains: aliases, members, delegates, permissions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from workmail_provider.aws import pages
-from workmail_provider.errors import ProviderError
+from workmail_provider.budgets import PERMISSION_PROPAGATED
+from workmail_provider.errors import BudgetSpent, NotReady, ProviderError
 from workmail_provider.rules.kinds import EntityType
 from workmail_provider.workmail.organization import Organization
 
@@ -14,16 +15,19 @@ _PAGE = 100
 
 
 def dossier_of(
-    organization: Organization, kind: str, entity_id: str
+    organization: Organization, entity_type: str, entity_id: str, *, is_repeated: bool = True
 ) -> tuple[dict[str, list[Any]], list[str]]:
-    """The dossier of a user, group or resource, and notes on what could not be read."""
+    """The dossier of a user, group or resource, and notes on what could not be read.
+
+    Raises the error of a list that can be read later, if that `is_repeated`.
+    """
     wanted = [("aliases", "ListAliases", "EntityId", "Aliases")]
-    match kind:
+    match entity_type:
         case EntityType.GROUP:
             wanted.append(("members", "ListGroupMembers", "GroupId", "Members"))
         case EntityType.RESOURCE:
             wanted.append(("delegates", "ListResourceDelegates", "ResourceId", "Delegates"))
-    if kind != EntityType.GROUP:
+    if entity_type != EntityType.GROUP:
         wanted.append(("permissions", "ListMailboxPermissions", "EntityId", "Permissions"))
     found: dict[str, list[Any]] = {}
     unread: list[str] = []
@@ -34,8 +38,15 @@ def dossier_of(
                 for row in listed(organization, operation, member, **{parameter: entity_id})
             ]
         except ProviderError as error:
+            if is_repeated and may_pass(error):
+                raise
             unread.append(f"its {name} could not be read: {error}")
     return found, unread
+
+
+def may_pass(error: ProviderError) -> bool:
+    """Whether a later call can succeed; a missing permission is not waited for."""
+    return isinstance(error, NotReady | BudgetSpent) and (error.budget is not PERMISSION_PROPAGATED)
 
 
 def listed(organization: Organization, operation: str, member: str, **parameters: str) -> list[Any]:

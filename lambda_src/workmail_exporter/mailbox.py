@@ -27,8 +27,7 @@ from workmail_provider.rules.exports import (
     ExportJob,
     ExportState,
     last_of,
-    to_join,
-    young_enough,
+    usable_job,
 )
 from workmail_provider.rules.manifest import ManifestLine, Verdict, iso
 from workmail_provider.workmail.exports import ExportJobs, ExportLimitReached
@@ -42,11 +41,13 @@ _LONGEST_WAIT = 600
 _PLACE_WAIT = 60
 _LONGEST_PLACE_WAIT = 300
 _FAILED_JOB_WAIT = 900
+# The check of contents begins no read that late before the deadline of the calls, in seconds.
+_ONE_READ = 5
 # An execution of Step Functions has 25,000 events in its history, which is enough for this.
 _LONGEST = timedelta(days=7)
 # Waits of 1, 2, 4, 8 and 15 minutes, for what may pass by itself.
-_TROUBLES = 5
-_LONGEST_TROUBLE_WAIT = 900
+_RETRIES = 5
+_LONGEST_RETRY_WAIT = 900
 
 
 class MailboxStep:
@@ -81,7 +82,7 @@ class MailboxStep:
         try:
             return self._advance()
         except (NotReady, BudgetSpent) as error:
-            return self._after_trouble(error)
+            return self._retry_later(error)
         except EntityNotFound:
             return self._end(Verdict.GONE, "the mailbox was deleted before it was exported")
         except ProviderError as error:
@@ -107,11 +108,14 @@ class MailboxStep:
                 Verdict.GONE, f"the mailbox was {entity.state.lower()} before it was exported"
             )
         jobs = self._jobs.of_last_week()
-        usable = [job for job in jobs if job.job_id not in self._mailbox["rejected"]]
+        usable = [
+            job
+            for job in jobs
+            if job.job_id not in self._mailbox["rejected"]
+            and iso(job.started_at) >= self._mailbox["since"]
+        ]
         destination = self._settings.destination
-        job = to_join(usable, entity, destination, self._description) or young_enough(
-            usable, entity, destination, self._now
-        )
+        job = usable_job(usable, entity, destination, self._description, self._now, self._is_stored)
         if job:
             return self._next(0, job_id=job.job_id)
         try:
@@ -125,6 +129,9 @@ class MailboxStep:
         except ExportLimitReached as refused:
             return self._wait_for_place(last_of(jobs, entity.entity_id, self._now), refused)
         return self._next(_SHORTEST_WAIT, job_id=job_id)
+
+    def _is_stored(self, job: ExportJob) -> bool:
+        return self._bucket.archive(job.path) is not None
 
     def _wait_for_place(
         self, last: ExportJob | None, refused: ExportLimitReached
@@ -175,13 +182,14 @@ class MailboxStep:
             self._settings.destination.key_arn,
             check_contents=self._settings.check_contents,
             checked=checked,
-            has_time=lambda: self._clock.now() < self._until,
+            has_time=lambda: self._clock.now() < self._until - _ONE_READ,
         )
         if not findings.is_complete:
             return self._next(0, checked=findings.checked)
         if findings.problems:
             return self._end(Verdict.FAILED, "; ".join(findings.problems), job, archive, findings)
-        files = "every file was read" if findings.checked else "the directory was read"
+        is_read = self._settings.check_contents
+        files = "every file was read" if is_read else "the directory was read"
         reason = f"encrypted with the declared key, {findings.entries} files, {files}"
         return self._end(Verdict.VERIFIED, reason, job, archive, findings)
 
@@ -191,19 +199,19 @@ class MailboxStep:
     def _next(self, seconds: float, **changes: Any) -> dict[str, Any]:
         return {
             **self._mailbox,
-            "troubles": 0,
+            "retries": 0,
             **changes,
             "wait": max(0, round(seconds)),
             "done": False,
         }
 
-    def _after_trouble(self, error: ProviderError) -> dict[str, Any]:
-        troubles = self._mailbox.get("troubles", 0)
-        if troubles >= _TROUBLES:
+    def _retry_later(self, error: ProviderError) -> dict[str, Any]:
+        retries = self._mailbox.get("retries", 0)
+        if retries >= _RETRIES:
             return self._end(Verdict.FAILED, str(error))
-        wait = min(60 * 2**troubles, _LONGEST_TROUBLE_WAIT)
+        wait = min(60 * 2**retries, _LONGEST_RETRY_WAIT)
         self._log.info("wait", str(error), entity_id=self._mailbox["entity_id"])
-        return self._next(wait, troubles=troubles + 1)
+        return self._next(wait, retries=retries + 1)
 
     def _end(
         self,
@@ -236,11 +244,18 @@ class MailboxStep:
                 line,
                 version_id=findings.version_id,
                 entries=findings.entries,
+                contents_checked=self._settings.check_contents and verdict is Verdict.VERIFIED,
                 output_log=findings.output_log,
                 notes=findings.notes,
             )
         if verdict is not Verdict.GONE:
-            dossier, unread = dossier_of(self._organization, line.kind, line.entity_id)
+            dossier, unread = dossier_of(
+                self._organization,
+                line.kind,
+                line.entity_id,
+                # A verified export is not looked at again, and a failed one is.
+                is_repeated=verdict is Verdict.VERIFIED,
+            )
             line = replace(
                 line,
                 aliases=dossier.get("aliases", []),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 from typing import Any
 
-from workmail_exporter.bucket import ManifestBucket
+from workmail_exporter.bucket import ManifestBucket, encryption
 from workmail_exporter.dossier import listed
 from workmail_exporter.settings import Settings
 from workmail_provider.errors import ProviderError
@@ -29,12 +29,18 @@ class Planner:
     """Plans the passes of one run."""
 
     def __init__(
-        self, settings: Settings, organization: Organization, bucket: ManifestBucket, now: datetime
+        self,
+        settings: Settings,
+        organization: Organization,
+        bucket: ManifestBucket,
+        now: datetime,
+        since: str,
     ) -> None:
         self._settings = settings
         self._organization = organization
         self._bucket = bucket
         self._now = now
+        self._since = since
 
     def plan(self, run: str, number: int) -> dict[str, Any]:
         """Writes the mailboxes of a pass to the bucket; `count` 0 is the end of the passes.
@@ -53,6 +59,7 @@ class Planner:
                 **{name: each[name] for name in ("entity_id", "name", "kind", "email", "rejected")},
                 "run": run,
                 "attempt": number,
+                "since": self._since,
             }
             for each in sorted(exported, key=lambda each: (each["not_before"], -each["size_mb"]))
         ]
@@ -62,7 +69,7 @@ class Planner:
 
     def _inventory(self) -> dict[str, Any]:
         enabled, disabled = [], []
-        for kind, operation, member in (
+        for entity_type, operation, member in (
             (EntityType.USER, "ListUsers", "Users"),
             (EntityType.RESOURCE, "ListResources", "Resources"),
         ):
@@ -70,13 +77,14 @@ class Planner:
                 if row.get("UserRole") == _SYSTEM_USER:
                     continue
                 if row["State"] == EntityState.ENABLED:
-                    enabled.append(_mailbox(kind, row))
+                    enabled.append(_mailbox(entity_type, row))
                 elif self._is_kept(row):
                     disabled.append(row.get("Name", row["Id"]))
         selected = [each for each in enabled if self._is_selected(each)]
         self._look_up(selected)
         return {
             "began_at": iso(self._now),
+            "since": self._since,
             "mailboxes": selected,
             "not_selected": sorted(each["name"] for each in enabled if each not in selected),
             "disabled": sorted(disabled),
@@ -99,27 +107,40 @@ class Planner:
             )
             if job.state is ExportState.COMPLETED and self._now - job.started_at < BETWEEN_EXPORTS
         }
+        stored = self._bucket.objects(f"{self._settings.folder}/")
+        sizes = {found.key: found.size for found in stored}
         for each in selected:
             lines = by_entity.get(each["entity_id"], [])
-            each["verified_by"] = self._verified_by(each, lines)
+            each["verified_by"] = self._verified_by(each, lines, sizes)
             each["rejected"] = _rejected(lines)
             each["not_before"] = began.get(each["entity_id"], "")
         pending = [each for each in selected if not each["verified_by"]]
         self._measure([each for each in pending if each["kind"] == EntityType.USER])
 
-    def _verified_by(self, mailbox: dict[str, Any], lines: Iterable[ManifestLine]) -> str:
-        """The key of the line of an export that makes a new one unnecessary, empty if none does."""
-        oldest = iso(self._now - self._settings.destination.maximum_age)
+    def _verified_by(
+        self, mailbox: dict[str, Any], lines: Iterable[ManifestLine], sizes: Mapping[str, int]
+    ) -> str:
+        """The key of the line of an export that makes a new one unnecessary, empty if none does.
+
+        `sizes` are those of the objects that are in the bucket now.
+        """
+        destination = self._settings.destination
+        oldest = iso(self._now - destination.maximum_age)
         young = [
             line
             for line in lines
             if line.verdict is Verdict.VERIFIED
+            and (line.contents_checked or not self._settings.check_contents)
             and line.bucket == self._bucket.name
+            and sizes.get(line.key) == line.size
             and line.ended_at >= oldest
             and mailbox["enabled_at"]
-            and line.started_at >= mailbox["enabled_at"]
+            and line.started_at >= max(mailbox["enabled_at"], self._since)
         ]
-        return young[-1].name_below(self._settings.destination.prefix) if young else ""
+        for line in reversed(young):
+            if encryption(self._bucket.head(line.key)) == destination.key_arn:
+                return line.name_below(destination.prefix)
+        return ""
 
     def _measure(self, users: Iterable[dict[str, Any]]) -> None:
         """The largest begin first, so that none of them ends long after all others.
@@ -160,11 +181,11 @@ class Planner:
         return (not include or _matches(mailbox, include)) and not _matches(mailbox, exclude)
 
 
-def _mailbox(kind: EntityType, row: dict[str, Any]) -> dict[str, Any]:
+def _mailbox(entity_type: EntityType, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "entity_id": row["Id"],
         "name": row.get("Name", row["Id"]),
-        "kind": kind,
+        "kind": entity_type,
         "email": row.get("Email", ""),
         "enabled_at": iso(row.get("EnabledDate")),
         "size_mb": 0,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workmail_exporter.bucket import ManifestBucket
-from workmail_exporter.dossier import dossier_of, listed
+from workmail_exporter.dossier import dossier_of, listed, may_pass
 from workmail_exporter.page import page
 from workmail_exporter.planning import INVENTORY
 from workmail_exporter.settings import Settings
@@ -45,7 +45,7 @@ _TABLE = (
 
 
 class Reporter:
-    """Writes the manifest as JSON and CSV, the dossier, and a page for people."""
+    """Writes the manifest as JSON and CSV, the dossier, and an HTML page."""
 
     def __init__(
         self, settings: Settings, organization: Organization, bucket: ManifestBucket, now: datetime
@@ -65,6 +65,8 @@ class Reporter:
             "organization_id": self._settings.organization_id,
             "run": run,
             "began_at": inventory["began_at"],
+            # Exports that began before do not count; empty if a young one does.
+            "since": inventory["since"],
             "ended_at": iso(self._now),
             "end_of_support": f"{END_OF_SUPPORT:%Y-%m-%d}",
             "days_left": max(0, (END_OF_SUPPORT.date() - self._now.date()).days),
@@ -79,8 +81,8 @@ class Reporter:
         }
         self._write(run, "manifest.json", _json(manifest), "application/json")
         self._write(run, "manifest.csv", _csv(mailboxes), "text/csv; charset=utf-8")
-        self._write(run, "dossier.json", _json(self._dossier(mailboxes)), "application/json")
         self._write(run, "report.html", page(manifest).encode(), "text/html; charset=utf-8")
+        self._write(run, "dossier.json", _json(self._dossier(mailboxes)), "application/json")
         unverified = summary["mailboxes"] - summary["verified"]
         return {
             "unverified": unverified,
@@ -129,6 +131,8 @@ class Reporter:
                 if row["State"] == EntityState.ENABLED
             ]
         except ProviderError as error:
+            if may_pass(error):
+                raise
             dossier["not_read"] = f"the groups could not be read: {error}"
         return dossier
 

@@ -29,10 +29,11 @@ from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
-from workmail_provider.resources import entity, export, membership, registration
+from workmail_provider.resources import entity, membership, registration
 from workmail_provider.resources.entity import EntityResource
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
+from workmail_provider.rules import exports
 from workmail_provider.rules import registration as registration_rules
 from workmail_provider.rules.aliases import to_remove
 from workmail_provider.rules.entities import Entity
@@ -244,7 +245,7 @@ def a_running_export_is_complete(patch: pytest.MonkeyPatch) -> None:
 def any_age_is_young_enough(patch: pytest.MonkeyPatch) -> None:
     week = timedelta(days=7)
     patch.setattr(
-        export,
+        exports,
         "young_enough",
         lambda jobs, found, there, now: young_enough(
             jobs, found, replace(there, maximum_age=week), now
@@ -302,7 +303,7 @@ def a_job_for_each_delivery(patch: pytest.MonkeyPatch) -> None:
         return start(self, found, destination, folder, f"delivery-{next(numbers)}", description)
 
     patch.setattr(ExportJobs, "start", start_another)
-    patch.setattr(export, "to_join", lambda *_: None)
+    patch.setattr(exports, "to_join", lambda *_: None)
 
 
 @found_by(Deployments)

@@ -37,6 +37,8 @@ class Run:
     """One execution: its children, and what it ends with. `times` are those of its steps."""
 
     name: str
+    # Its input.
+    input: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     passes: int = 0
     steps: int = 0
@@ -106,9 +108,9 @@ class ExporterHarness:
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
-    def run(self, name: str = "run-1") -> dict[str, Any]:
+    def run(self, name: str = "run-1", **input: Any) -> dict[str, Any]:
         """The report's result, after a whole execution."""
-        run = Run(name)
+        run = Run(name, input)
         self.run_together(run)
         return run.report
 
@@ -125,8 +127,10 @@ class ExporterHarness:
     def _execution(self, run: Run) -> Iterator[float]:
         """Yields the times at which it continues."""
         planned: dict[str, Any] = {"pass": 0}
+        started_at = f"{datetime.fromtimestamp(self.now, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        of_run = {"run": run.name, "input": run.input, "started_at": started_at}
         while not run.is_stopped:
-            planned = self.step(action="plan", run=run.name, **{"pass": planned["pass"]})
+            planned = self.step(action="plan", **of_run, **{"pass": planned["pass"]})
             run.passes, run.transitions = planned["pass"], run.transitions + 3
             if not planned["count"]:
                 run.report = self.step(action="report", run=run.name)

@@ -82,6 +82,20 @@ def test_ten_mailboxes_are_exported_at_a_time_and_none_fails_the_run() -> None:
     assert [catch["ErrorEquals"] for catch in advance["Catch"]] == [["States.ALL"]]
 
 
+def test_each_plan_has_the_input_and_the_start_of_its_run() -> None:
+    stack = new_stack()
+    departure(stack)
+    machine = only(resources(stack, MACHINE))["Properties"]
+    states = json.loads(text(machine["DefinitionString"]))["States"]
+    assert states["Plan"]["Parameters"] == {
+        "action": "plan",
+        "pass.$": "$.pass",
+        "run.$": "$$.Execution.Name",
+        "input.$": "$$.Execution.Input",
+        "started_at.$": "$$.Execution.StartTime",
+    }
+
+
 def test_the_function_receives_what_is_declared() -> None:
     stack = new_stack()
     export = MailboxExport(stack, "Export", prefix="last", maximum_age=Duration.days(7))
@@ -210,6 +224,20 @@ def test_what_workmail_would_refuse_is_refused_at_synth(
 ) -> None:
     with pytest.raises(ValueError, match=f"^Mail/Departure: {message}"):
         departure(new_stack(), **options)
+
+
+def test_an_organization_in_another_region_is_refused() -> None:
+    app = App()
+    account = "111111111111"
+    there = Stack(app, "There", env={"account": account, "region": "us-west-2"})
+    export = MailboxExport(there, "Export")
+    stack = Stack(app, "Mail", env={"account": account, "region": "eu-central-1"})
+    message = (
+        r"^Mail/Departure: organization_region must be the stack's region 'eu-central-1', "
+        r"got 'us-west-2': .* declare it in a stack there"
+    )
+    with pytest.raises(ValueError, match=message):
+        departure(stack, export=export, organization_region="us-west-2")
 
 
 def test_a_bucket_of_another_region_is_refused() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
 from workmail_provider.budgets import STATE_CHANGED
@@ -20,8 +19,7 @@ from workmail_provider.rules.exports import (
     ExportJob,
     ExportState,
     last_of,
-    to_join,
-    young_enough,
+    usable_job,
 )
 from workmail_provider.rules.manifest import ManifestLine, Verdict, iso
 from workmail_provider.workmail.exports import ExportJobs, ExportLimitReached, ExportRefused
@@ -98,16 +96,17 @@ class ExportBeforeRemoval:
         backoff = self._invocation.backoff()
         while True:
             jobs = self._call(self._jobs.of_last_week)
-            job = to_join(jobs, self._entity, self._destination, self._description)
+            now = self._invocation.utc_now()
+            job = usable_job(
+                jobs, self._entity, self._destination, self._description, now, self._is_stored
+            )
+            if job and job.state is ExportState.COMPLETED:
+                self._log("use again", f"job {job.job_id} ended at {job.ended_at}")
+                return job
             if job:
                 self._log("join", f"export job {job.job_id} is {job.state}")
                 # The list does not have the reason of a failure.
                 return self._find_again(job)
-            now = self._invocation.utc_now()
-            usable = young_enough(jobs, self._entity, self._destination, now)
-            if usable and self._call(partial(self._bucket.archive, usable.path)):
-                self._log("use again", f"job {usable.job_id} ended at {usable.ended_at}")
-                return usable
             try:
                 return self._start()
             except ExportLimitReached as refused:
@@ -167,6 +166,9 @@ class ExportBeforeRemoval:
                 )
             job = self._find_again(job)
         return job
+
+    def _is_stored(self, job: ExportJob) -> bool:
+        return self._call(lambda: self._bucket.archive(job.path)) is not None
 
     def _find_archive(self, job: ExportJob) -> StoredObject:
         archive = self._bucket.archive(job.path)

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/workmail/latest/adminguide/mail-export.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -67,10 +67,26 @@ class ExportJob:
         return f"s3://{self.bucket}/{self.path}"
 
 
+def usable_job(
+    jobs: Collection[ExportJob],
+    entity: Entity,
+    destination: ExportDestination,
+    description: str,
+    now: datetime,
+    is_stored: Callable[[ExportJob], bool],
+) -> ExportJob | None:
+    """The job that makes a new one unnecessary: one to join, or a young export in the bucket."""
+    job = to_join(jobs, entity, destination, description)
+    if job:
+        return job
+    young = young_enough(jobs, entity, destination, now)
+    return young if young and is_stored(young) else None
+
+
 def to_join(
     jobs: Iterable[ExportJob], entity: Entity, destination: ExportDestination, description: str
 ) -> ExportJob | None:
-    """The job that makes a new one unnecessary: this request's own, or one still running.
+    """This request's own job, or one still running.
 
     A request that is delivered again finds its own job by its description, whatever its state.
     """

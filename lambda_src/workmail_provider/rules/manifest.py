@@ -53,6 +53,8 @@ class ManifestLine:
     size: int = 0
     # Files in the zip.
     entries: int | None = None
+    # Whether each of them was read and compared with its checksum.
+    contents_checked: bool = False
     # What WorkMail's output log says, where one was found.
     output_log: Mapping[str, Any] = field(default_factory=dict)
     aliases: Sequence[str] = ()

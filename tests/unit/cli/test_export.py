@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from cdk_workmail_cli import export
 from cdk_workmail_cli.__main__ import main
 from cdk_workmail_cli.aws import CallRefused
+from local_aws.workmail import Failure
 from tests.support.exporter import BUCKET, FOLDER, ExporterHarness, Run
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:Departure"
@@ -28,6 +30,8 @@ class Services:
     def __init__(self, harness: ExporterHarness) -> None:
         self.harness = harness
         self.runs: dict[str, str] = {}
+        self.input: Any = None
+        self.is_denied = False
         self.outputs = dict(OUTPUTS)
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +41,7 @@ class Services:
                 return {"Stacks": [{"Outputs": rows}]}
             case "StartExecution":
                 self.runs["run-9"] = "RUNNING"
+                self.input = json.loads(parameters["input"])
                 return {"executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:run-9"}
             case "ListExecutions":
                 return {"executions": [{"name": name} for name in reversed(self.runs)]}
@@ -46,6 +51,8 @@ class Services:
             case "ListObjectsV2":
                 return self.harness.s3.list_objects_v2(**parameters)
             case "GetObject":
+                if self.is_denied:
+                    raise CallRefused("AccessDenied", "s3:GetObject is not allowed")
                 if parameters["Key"] not in self.harness.s3.objects[BUCKET]:
                     raise CallRefused("NoSuchKey", "there is none")
                 return self.harness.s3.get_object(**parameters, Range="bytes=0-")
@@ -82,6 +89,49 @@ def test_start_names_the_run_and_how_to_follow_it(
     assert (
         "run run-9 is started: cdk-workmail export status --stack Mail" in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ((), {}),
+        (("--again",), {"again": True}),
+        (("--again", "2026-11-18T10:00"), {"again": "2026-11-18T10:00:00Z"}),
+        (("--again", "2026-11-18T10:00:00+02:00"), {"again": "2026-11-18T08:00:00Z"}),
+    ],
+)
+def test_a_run_exports_again_only_with_the_option(
+    services: Services, options: tuple[str, ...], given: dict[str, Any]
+) -> None:
+    assert run_command("start", *options) == 0
+    assert services.input == given
+
+
+@pytest.mark.parametrize("text", ["yesterday", "9000-01-01"])
+def test_what_is_no_past_time_is_refused(
+    services: Services, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run_command("start", "--again", text)
+    assert f"must be a past time such as 2026-11-26T08:00:00Z, got {text!r}" in (
+        capsys.readouterr().err
+    )
+    assert services.runs == {}
+
+
+def test_the_report_says_how_to_repeat_what_failed_with_the_same_time(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness = services.harness
+    harness.add_users("alice")
+    harness.workmail.faults.add(
+        "StartMailboxExportJob", Failure("InvalidParameterException"), times=None
+    )
+    harness.run("run-1", again="2026-11-18T10:00:00Z")
+    services.runs["run-1"] = "FAILED"
+    assert run_command("report") == 2
+    command = "cdk-workmail export start --stack Mail --again 2026-11-18T10:00:00Z"
+    assert command in capsys.readouterr().err
 
 
 def test_status_counts_verdicts_and_shows_what_runs(
@@ -151,6 +201,26 @@ def test_without_one_export_the_command_says_what_to_do(
     services.outputs = outputs
     assert run_command("start") == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_denial_is_no_run_that_has_just_begun(
+    services: Services, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.runs["run-1"] = "RUNNING"
+    services.is_denied = True
+    assert run_command(command) == 1
+    captured = capsys.readouterr()
+    assert "s3:GetObject is not allowed" in captured.err
+    assert "has no report" not in captured.err
+
+
+def test_a_run_that_has_just_begun_has_no_mailboxes_yet(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.runs["run-1"] = "RUNNING"
+    assert run_command("status") == 2
+    assert "the mailboxes are being listed" in capsys.readouterr().out
 
 
 def test_a_stack_without_a_run_says_how_to_start_one(

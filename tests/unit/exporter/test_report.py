@@ -11,6 +11,7 @@ import pytest
 from local_aws.workmail import Failure
 from tests.support.exporter import BUCKET, FOLDER, ExporterHarness
 from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.errors import NotReady
 from workmail_provider.rules.manifest import ManifestLine, Verdict
 
 
@@ -143,7 +144,7 @@ def test_mailboxes_that_were_removed_are_shown_with_what_is_known(
     assert harness.manifest["summary"]["mailboxes"] == 2
 
 
-def test_the_dossier_has_what_no_export_holds(harness: ExporterHarness) -> None:
+def test_the_dossier_has_what_no_export_contains(harness: ExporterHarness) -> None:
     alice, bob = (harness.organization.entity(name) for name in ("alice", "bob"))
     team = harness.add(harness.organization.add_group("team"))
     room = harness.add(harness.organization.add_resource("room"))
@@ -165,6 +166,43 @@ def test_the_dossier_has_what_no_export_holds(harness: ExporterHarness) -> None:
     assert [each["id"] for each in mailboxes["room"]["delegates"]] == [bob.entity_id]
     (group,) = dossier["groups"]
     assert (group["name"], group["aliases"]) == ("team", ["t@example.com"])
+    assert [each["id"] for each in group["members"]] == [bob.entity_id]
+
+
+def test_a_list_that_fails_once_is_read_again(harness: ExporterHarness) -> None:
+    alice = harness.organization.entity("alice")
+    harness.perform("CreateAlias", EntityId=alice.entity_id, Alias="a@example.com")
+    harness.workmail.faults.add("ListAliases", Failure("InternalFailure", 500))
+    harness.run()
+    row = harness.manifest["mailboxes"][0]
+    assert (row["verdict"], row["aliases"]) == ("VERIFIED", ["a@example.com"])
+    assert len(harness.jobs) == 2
+
+
+def test_a_mailbox_with_unread_aliases_is_not_verified_until_a_later_run(
+    harness: ExporterHarness,
+) -> None:
+    harness.workmail.faults.add("ListAliases", Failure("InternalFailure", 500), times=None)
+    assert harness.run("run-1")["unverified"] == 2
+    assert "workmail:ListAliases keeps failing" in harness.reason("alice")
+    harness.workmail.faults.clear()
+    assert harness.run("run-2")["unverified"] == 0
+    assert len(harness.jobs) == 2
+
+
+@pytest.mark.parametrize("operation", ["ListGroups", "ListGroupMembers"])
+def test_a_report_whose_groups_cannot_be_read_is_repeated(
+    harness: ExporterHarness, operation: str
+) -> None:
+    team = harness.add(harness.organization.add_group("team"))
+    bob = harness.organization.entity("bob")
+    harness.perform("AssociateMemberToGroup", GroupId=team.entity_id, MemberId=bob.entity_id)
+    harness.workmail.faults.add(operation, Failure("InternalFailure", 500))
+    with pytest.raises(NotReady, match=operation):
+        harness.run()
+    assert harness.manifest["summary"]["verified"] == 2
+    harness.step(action="report", run="run-1")
+    (group,) = harness.stored_json(f"{FOLDER}/dossier.json")["groups"]
     assert [each["id"] for each in group["members"]] == [bob.entity_id]
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local_aws.workmail import Behaviour, Failure, MimeFile
-from tests.support.exporter import BUCKET, DAY, FOLDER, HOUR, ExporterHarness, Run, most_at_a_time
+from tests.support.exporter import (
+    BUCKET,
+    DAY,
+    FOLDER,
+    HOUR,
+    KEY_ARN,
+    ExporterHarness,
+    Run,
+    most_at_a_time,
+)
 from tests.support.lambda_fakes import ORGANIZATION_ID
 
 READING = ("Describe", "Get", "List")
@@ -59,12 +68,12 @@ def test_ten_jobs_run_at_a_time_and_the_largest_mailboxes_begin_first(
 
 
 def test_patterns_choose_by_name_and_id_and_one_that_matches_nothing_is_reported() -> None:
-    harness = ExporterHarness(Include=["A*", "carl", "no-one"], Exclude=["adam"])
-    _, _, bob, _ = harness.add_users("alice", "adam", "bob", "carol")
-    harness.configure(Include=["A*", "no-one", bob.entity_id], Exclude=["adam"])
+    harness = ExporterHarness(Include=["AL*", "carl", "no-one"], Exclude=["alan"])
+    _, _, bob, _ = harness.add_users("alice", "alan", "bob", "carol")
+    harness.configure(Include=["AL*", "no-one", bob.entity_id], Exclude=["alan"])
     harness.run()
     assert set(harness.verdicts) == {"alice", "bob"}
-    assert harness.manifest["not_selected"] == ["adam", "carol"]
+    assert harness.manifest["not_selected"] == ["alan", "carol"]
     assert harness.manifest["unmatched"] == ["no-one"]
 
 
@@ -103,6 +112,89 @@ class TestRunAgain:
         harness.perform("RegisterToWorkMail", EntityId=alice.entity_id, Email="alice@example.com")
         harness.run("run-2")
         assert len(harness.jobs) == 2
+
+    def test_a_verified_export_counts_only_while_it_is_in_the_bucket(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.add_users("alice", "bob")
+        harness.run("run-1")
+        lost, kept = harness.jobs
+        del harness.s3.objects[BUCKET][lost.s3_path]
+        harness.now += 2 * DAY
+        harness.run("run-2")
+        names = {row["entity_id"]: row["run"] for row in harness.manifest["mailboxes"]}
+        assert names == {lost.entity_id: "run-2", kept.entity_id: "run-1"}
+
+    def test_a_deleted_zip_is_exported_again(self, harness: ExporterHarness) -> None:
+        harness.add_users("alice")
+        harness.run("run-1")
+        (lost,) = harness.jobs
+        del harness.s3.objects[BUCKET][lost.s3_path]
+        harness.now += 2 * HOUR
+        assert harness.run("run-2")["unverified"] == 0
+        _, again = harness.jobs
+        assert DAY <= again.start_time - lost.start_time < DAY + HOUR
+
+    def test_a_verified_export_counts_only_with_the_declared_key(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.add_users("alice")
+        harness.run("run-1")
+        harness.now += DAY
+        other_key = f"{KEY_ARN[:-1]}6"
+        harness.configure(KmsKeyArn=other_key)
+        assert harness.run("run-2")["unverified"] == 0
+        assert [job.order.kms_key_arn for job in harness.jobs] == [KEY_ARN, other_key]
+
+    def test_again_exports_what_has_a_young_verified_export(self, harness: ExporterHarness) -> None:
+        """And waits until WorkMail exports it again; a failed export is repeated, not reused."""
+        harness.workmail.behaviour = Behaviour(failed_export_can_be_repeated=True)
+        harness.add_users("alice")
+        harness.run("run-1")
+        harness.now += 2 * HOUR
+        harness.workmail.exports.fail_next("the disk is full")
+        assert harness.run("run-2", again=True)["unverified"] == 0
+        first, failed, second = harness.jobs
+        assert failed.start_time - first.start_time >= DAY
+        (row,) = harness.manifest["mailboxes"]
+        assert row["job_id"] == second.job_id
+        harness.run("run-3")
+        assert len(harness.jobs) == 3
+
+    def test_again_with_a_time_exports_only_what_has_no_export_since(
+        self, harness: ExporterHarness
+    ) -> None:
+        """So a run that exports again can be repeated for what failed in it."""
+        alice, _ = harness.add_users("alice", "bob")
+        harness.run("run-1")
+        harness.now += DAY
+        since = f"{datetime.fromtimestamp(harness.now, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        refused = Failure("InvalidParameterException")
+        harness.workmail.faults.add(
+            "StartMailboxExportJob", refused, times=None, entity=alice.entity_id
+        )
+        harness.run("run-2", again=True)
+        assert harness.verdicts == {"alice": "FAILED", "bob": "VERIFIED"}
+        assert harness.manifest["since"] == since
+        harness.workmail.faults.clear()
+        harness.run("run-3", again=since)
+        assert harness.verdicts == {"alice": "VERIFIED", "bob": "VERIFIED"}
+        assert [job.entity_id for job in harness.jobs[3:]] == [alice.entity_id]
+
+    def test_again_joins_no_export_that_began_before_the_run(
+        self, harness: ExporterHarness
+    ) -> None:
+        (alice,) = harness.add_users("alice")
+        harness.durations[alice.entity_id] = 9 * HOUR
+        stopped = Run("run-1")
+        harness.before_step = lambda mailbox: setattr(
+            stopped, "is_stopped", bool(mailbox.get("job_id"))
+        )
+        harness.run_together(stopped)
+        harness.now += HOUR
+        assert harness.run("run-2", again=True)["unverified"] == 0
+        first, second = harness.jobs
+        assert second.start_time - first.start_time >= DAY
 
     def test_after_a_stopped_run_its_jobs_are_joined_and_its_exports_used(
         self, harness: ExporterHarness

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from zipfile import ZIP_STORED
 
 import pytest
 
@@ -73,7 +74,36 @@ def test_a_zip_whose_directory_does_not_open_is_not_verified(
     harness.s3.spoil = spoil
     harness.run()
     assert row(harness)["verdict"] == "FAILED"
-    assert "zip's directory cannot be read" in harness.reason("alice")
+    assert "the zip cannot be read" in harness.reason("alice")
+
+
+def encrypted(archive: bytes) -> bytes:
+    """Its flag in the header of the file and in the directory."""
+    return archive.replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01").replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"
+    )
+
+
+def damaged(archive: bytes) -> bytes:
+    first = archive.index(b"log.json") + len("log.json")
+    return archive[:first] + b"\xff" + archive[first + 1 :]
+
+
+def misnamed(archive: bytes) -> bytes:
+    """The directory has a name that is not UTF-8, although its flag says so."""
+    return archive.replace("ü.eml".encode(), b"\xff\xff.eml")
+
+
+@pytest.mark.parametrize("check_contents", [True, False])
+@pytest.mark.parametrize("spoil", [encrypted, damaged, misnamed])
+def test_a_zip_that_cannot_be_read_is_not_verified(
+    harness: ExporterHarness, spoil: Callable[[bytes], bytes], check_contents: bool
+) -> None:
+    harness.configure(CheckContents=check_contents)
+    harness.s3.spoil = lambda archive: spoil(zipped({"log.json": b"{}" * 99, "ü.eml": b"one"}))
+    harness.run()
+    assert row(harness)["verdict"] == "FAILED"
+    assert "the zip cannot be read" in harness.reason("alice")
 
 
 def test_a_zip_without_its_beginning_is_not_verified(harness: ExporterHarness) -> None:
@@ -100,7 +130,7 @@ def test_an_object_that_comes_late_is_waited_for(harness: ExporterHarness) -> No
     harness.s3.spoil = keep_back
 
     def arrive(mailbox: dict[str, object]) -> None:
-        if late and mailbox.get("troubles") == 2:
+        if late and mailbox.get("retries") == 2:
             encryption = {"SSEKMSKeyId": harness.jobs[0].order.kms_key_arn}
             harness.s3.objects[BUCKET][harness.jobs[0].s3_path] = StoredObject(late[0], encryption)
 
@@ -127,14 +157,14 @@ class TestRangedReads:
         self, harness: ExporterHarness
     ) -> None:
         content = {f"{number}.eml": bytes([number]) * 10**6 for number in range(20)}
-        harness.s3.spoil = lambda archive: zipped(content, zipfile.ZIP_STORED)
+        harness.s3.spoil = lambda archive: zipped(content, ZIP_STORED)
         harness.run()
         assert row(harness)["entries"] == 20
         assert harness.s3.read_bytes < 10**6
 
     def test_a_zip64_directory_is_counted(self, harness: ExporterHarness) -> None:
         """More than 65,535 files need the larger format."""
-        many = zipped({f"{number}.eml": b"" for number in range(66_000)}, zipfile.ZIP_STORED)
+        many = zipped({f"{number}.eml": b"" for number in range(66_000)}, ZIP_STORED)
         harness.s3.spoil = lambda archive: many
         harness.run()
         assert (row(harness)["verdict"], row(harness)["entries"]) == ("VERIFIED", 66_000)
@@ -197,15 +227,20 @@ class TestContents:
         harness.add_users("alice")
         return harness
 
+    def test_an_encrypted_file_is_found_and_named(self, harness: ExporterHarness) -> None:
+        harness.s3.spoil = lambda archive: encrypted(zipped({"1.eml": b"secret"}))
+        harness.run()
+        assert "1.eml in the zip cannot be read" in harness.reason("alice")
+
     def test_a_damaged_file_is_found_and_named(self, harness: ExporterHarness) -> None:
         def damage(archive: bytes) -> bytes:
-            stored = bytearray(zipped({"1.eml": b"fine", "2.eml": b"lost"}, zipfile.ZIP_STORED))
+            stored = bytearray(zipped({"1.eml": b"fine", "2.eml": b"lost"}, ZIP_STORED))
             stored[stored.index(b"lost")] ^= 1
             return bytes(stored)
 
         harness.s3.spoil = damage
         harness.run()
-        assert "2.eml in the zip is damaged" in harness.reason("alice")
+        assert "2.eml in the zip cannot be read" in harness.reason("alice")
 
     def test_only_its_directory_is_read_unless_asked_for(self, harness: ExporterHarness) -> None:
         harness.configure(CheckContents=False)
@@ -216,6 +251,18 @@ class TestContents:
         harness.run("run-2")
         assert "every file was read" in harness.reason("alice")
 
+    def test_a_young_export_is_read_once_when_it_is_asked_for(
+        self, harness: ExporterHarness
+    ) -> None:
+        harness.configure(CheckContents=False)
+        harness.run("run-1")
+        harness.configure(CheckContents=True)
+        harness.run("run-2")
+        assert "every file was read" in harness.reason("alice")
+        harness.run("run-3")
+        assert row(harness)["run"] == "run-2"
+        assert len(harness.jobs) == 1
+
     def test_a_check_longer_than_an_invocation_continues_in_the_next(
         self, harness: ExporterHarness
     ) -> None:
@@ -225,6 +272,29 @@ class TestContents:
         incompressible = Random(1).randbytes(3 * 10**6)
         user.mailbox.files += [MimeFile(f"{number}.eml", incompressible) for number in range(10)]
         harness.timeout = 300.0
+        assert len(self.continued(harness)) > 2
+
+    def test_a_check_that_ends_inside_a_large_message_begins_it_again_in_the_next(
+        self, harness: ExporterHarness
+    ) -> None:
+        """Three reads a message here, and an invocation has seven of them."""
+        large = zipped({f"{number}.eml": bytes(20 * 10**6) for number in range(3)}, ZIP_STORED)
+        harness.s3.spoil = lambda archive: large
+        harness.timeout = 420.0
+        assert self.continued(harness) == {0, 1, 2}
+
+    def test_a_message_that_takes_longer_than_an_invocation_ends_in_the_report(
+        self, harness: ExporterHarness
+    ) -> None:
+        large = zipped({"1.eml": bytes(20 * 10**6)}, ZIP_STORED)
+        harness.s3.spoil = lambda archive: large
+        harness.timeout = 200.0
+        with pytest.raises(AssertionError):
+            self.continued(harness)
+        assert row(harness)["verdict"] == "FAILED"
+
+    def continued(self, harness: ExporterHarness) -> set[int]:
+        """At which files a check of a minute for each read began."""
         get_object = harness.s3.get_object
 
         def slowly(Bucket: str, Key: str, Range: str) -> dict[str, Any]:
@@ -235,4 +305,4 @@ class TestContents:
         continued: set[int] = set()
         harness.before_step = lambda mailbox: continued.add(mailbox.get("checked", 0))
         assert harness.run()["unverified"] == 0
-        assert len(continued) > 2
+        return continued
