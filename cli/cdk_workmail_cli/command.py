@@ -109,7 +109,8 @@ def _drift(arguments: argparse.Namespace, progress: Progress) -> int:
 
 
 def _policy(arguments: argparse.Namespace, progress: Progress) -> int:
-    print(json.dumps(policy(arguments.organization_id, arguments.stack), indent=2))
+    printed = policy(arguments.organization_id, arguments.stack, arguments.export)
+    print(json.dumps(printed, indent=2))
     return NOTHING_TO_DO
 
 
@@ -253,6 +254,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("policy", help="print the IAM policy that the command needs")
     command.add_argument("--organization-id", action="append", default=[], metavar="ID")
     command.add_argument("--stack", action="append", default=[], metavar="NAME")
+    command.add_argument(
+        "--export",
+        nargs="*",
+        metavar="ARN",
+        help="allow export too; on this state machine, bucket and key, where they are given",
+    )
     command.set_defaults(run=_policy)
 
     command = commands.add_parser("schema", help="print the JSON Schema of organization files")
