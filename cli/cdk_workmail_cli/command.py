@@ -72,7 +72,8 @@ def _discover(arguments: argparse.Namespace, progress: Progress) -> int:
         raise CommandFailed(
             f"{path} exists: add --merge to keep its keys and options, or --force to replace it"
         )
-    organization = _organization(arguments, arguments.organization_id, arguments.region, progress)
+    region = (existing and existing.organization_region) or arguments.region
+    organization = _organization(arguments, arguments.organization_id, region, progress)
     found = discover(organization, attributes=arguments.attributes, existing=existing)
     parse(found.text, f"{path} as it would be written")
     dossier = path.with_suffix(".dossier.json")

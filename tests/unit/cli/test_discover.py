@@ -195,6 +195,7 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
                 "city": "Oslo",
                 "email": "old@example.com",
                 "removal_policy": "DESTROY",
+                "revision": "1",
             }
         },
         "mailboxes": {
@@ -223,6 +224,7 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
                 "city": "Oslo",
                 "email": "alice@example.com",
                 "removal_policy": "DESTROY",
+                "revision": "1",
             }
         },
     }
@@ -240,6 +242,83 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
         "Zoe": {"entity_id": "Zoe", "email": "Zoe@example.com"},
     }
     assert ended.json["counts"]["entries kept without an entity"] == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--attributes"]])
+def test_merging_keeps_the_revision_of_every_kind_of_entry(
+    discover: Discover, team: None, path: Path, organization: Organization, options: list[str]
+) -> None:
+    revision = {"revision": "2026-11-26"}
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "revision": "of the file",
+        "users": {"Alice": {"name": "alice", "display_name": "alice", **revision}},
+        "groups": {"Sales": {"name": "sales", **revision}},
+        "resources": {"Room": {"name": "room", "type": "ROOM", **revision}},
+        "mailboxes": {"Bob": {"entity_id": "bob", "email": "bob@example.com", **revision}},
+    }
+    path.write_text(json.dumps(before))
+    discover("--merge", *options)
+    merged = read(path).document
+    assert merged["revision"] == "of the file"
+    for section in ("users", "groups", "resources", "mailboxes"):
+        (key,) = before[section]
+        assert merged[section][key]["revision"] == "2026-11-26"
+
+
+def test_merging_keeps_lists_that_are_declared_empty_or_of_what_is_not_enabled_yet(
+    discover: Discover, organization: Organization, enable: Enable, path: Path
+) -> None:
+    groups = {name: organization.add_group(name) for name in ("empty", "left", "new", "joined")}
+    for name in ("empty", "left"):
+        enable(groups[name])
+    for name in ("alice", "bob"):
+        enable(organization.add_user(name))
+    organization.add_resource("room")
+    groups["joined"].members.append(organization.entity("bob").entity_id)
+    declared = {"empty": [], "left": ["alice"], "new": ["alice"], "joined": ["alice"]}
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "groups": {name: {"name": name, "members": declared[name]} for name in declared},
+        "resources": {"room": {"name": "room", "type": "ROOM", "delegates": ["alice"]}},
+    }
+    path.write_text(json.dumps(before))
+    discover("--merge")
+    merged = read(path).document
+    assert {name: entry["members"] for name, entry in merged["groups"].items()} == {
+        "empty": [],
+        "left": [],
+        "new": ["alice"],
+        "joined": ["bob"],
+    }
+    assert merged["resources"]["room"]["delegates"] == ["alice"]
+
+
+def test_two_entries_of_one_entity_are_an_error_and_neither_is_dropped(
+    discover: Discover, team: None, organization: Organization, path: Path
+) -> None:
+    entity_id = organization.entity("alice").entity_id
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "users": {"Boss": {"name": "alice", "display_name": "Alice"}},
+        "mailboxes": {"Box": {"entity_id": entity_id, "email": "alice@example.com"}},
+    }
+    path.write_text(json.dumps(before))
+    ended = discover("--merge")
+    assert (ended.code, ended.errors) == (
+        1,
+        f"{path}:1: mailboxes 'Box' is user alice, as is users 'Boss': remove one of the two\n",
+    )
+    assert json.loads(path.read_text()) == before
+
+
+@pytest.mark.parametrize(("region", "code"), [("us-east-1", 0), ("eu-west-1", 1), (None, 1)])
+def test_a_merge_reads_the_region_of_the_file(
+    discover: Discover, organization: Organization, path: Path, region: str | None, code: int
+) -> None:
+    head = {"organization_id": organization.organization_id}
+    path.write_text(json.dumps(head | ({"organization_region": region} if region else {})))
+    assert discover("--merge", "--region", "eu-west-1").code == code
 
 
 def test_a_file_of_another_organization_is_not_merged(discover: Discover, path: Path) -> None:
@@ -293,6 +372,21 @@ def test_a_user_and_a_group_with_the_same_key_get_different_keys(
         f"a-b-{first.entity_id}": "a/b",
     }
     assert second.name == "a$b"
+
+
+def test_long_names_get_different_keys_that_the_schema_allows(
+    discover: Discover, organization: Organization, path: Path
+) -> None:
+    names = ["n" * 200, "n" * 201, "n" * 255 + "1", "n" * 255 + "2"]
+    for name in names:
+        organization.add_group(name)
+    assert discover().code == 0
+    groups = read(path).document["groups"]
+    assert sorted(entry["name"] for entry in groups.values()) == names
+    assert groups["n" * 200] == {"name": "n" * 200}
+    written = path.read_bytes()
+    assert discover("--merge").code == 0
+    assert path.read_bytes() == written
 
 
 def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(
