@@ -101,8 +101,20 @@ def _plan(arguments: argparse.Namespace, progress: Progress) -> int:
         deployed = _deployed(arguments, progress, file.organization_id)
     region = file.organization_region or deployed.regions.get(file.organization_id)
     regions = {**deployed.regions, file.organization_id: region}
+    notes: list[str] = []
+    # In a stack without the file's organization, the file may replace another, which is removed.
+    if file.organization_id in deployed.regions:
+        others = regions.keys() - {file.organization_id}
+        regions = {file.organization_id: region}
+        notes = [
+            f"Not compared, the file is of another organization: {id}" for id in sorted(others)
+        ]
     subject = file.path + (f" on stack {arguments.stack}" if arguments.stack else "")
-    return _report(arguments, progress, subject, of_file(file), deployed, regions, is_drift=False)
+    return _report(
+        *(arguments, progress, subject, of_file(file), deployed, regions),
+        notes=notes,
+        is_drift=False,
+    )
 
 
 def _drift(arguments: argparse.Namespace, progress: Progress) -> int:
@@ -143,11 +155,13 @@ def _report(
     deployed: DeployedStack,
     regions: Mapping[str, str | None],
     *,
+    notes: Sequence[str] = (),
     is_drift: bool,
 ) -> int:
     findings: list[Finding] = []
-    notes = [
-        f"Not compared, only CloudFormation knows its value: {name}" for name in deployed.unread
+    all_notes = [
+        *notes,
+        *(f"Not compared, only CloudFormation knows its value: {name}" for name in deployed.unread),
     ]
     for organization_id, region in regions.items():
         comparison = Comparison(
@@ -158,12 +172,12 @@ def _report(
         )
         findings += comparison.findings()
         if comparison.unchecked_addresses:
-            notes.append(
+            all_notes.append(
                 f"{comparison.unchecked_addresses} new addresses were compared with primary "
                 "addresses only, not with aliases."
             )
     progress.clear()
-    report = Report(subject, tuple(findings), tuple(notes), is_drift)
+    report = Report(subject, tuple(findings), tuple(all_notes), is_drift)
     if arguments.json:
         print(report.as_json())
     elif arguments.markdown:

@@ -436,6 +436,40 @@ def test_what_another_stack_declares_is_retained_as_the_plan_says(
     assert mutating_calls(local_aws) == Counter(DeregisterFromWorkMail=1)
 
 
+def test_a_plan_compares_the_organization_of_the_file_with_the_stack_and_no_other(
+    local_aws: LocalAws,
+    pipeline: Pipeline,
+    organization: Organization,
+    command: Command,
+    tmp_path: Path,
+) -> None:
+    other = local_aws.workmail.add_organization(f"{organization.alias}-2", domain="other.example")
+    other.add_user("zoe")
+    box = {"entity_id": "alice", "email": "alice@example.com"}
+    here: dict[str, Any] = {"organization_id": organization.organization_id}
+    file = written(tmp_path / "here.json", here | {"mailboxes": {"alice": box}})
+    there = {"entity_id": "zoe", "email": "zoe@other.example"}
+    of_other = {"organization_id": other.organization_id, "mailboxes": {"zoe": there}}
+
+    def define(stack: Stack) -> None:
+        WorkMailRoster(stack, "Here", source=file)
+        WorkMailRoster(stack, "There", source=of_other)
+
+    pipeline.deploy(define)
+    code, report = command("plan", str(file), "--stack", pipeline.stack_name)
+    note = f"Not compared, the file is of another organization: {other.organization_id}"
+    assert (code, report["findings"], report["notes"]) == (0, [], [note])
+    # A file of an organization that the stack does not declare replaces what it declares.
+    third = local_aws.workmail.add_organization(f"{organization.alias}-3", domain="third.example")
+    written(file, {"organization_id": third.organization_id})
+    code, report = command("plan", str(file), "--stack", pipeline.stack_name)
+    assert (code, report["notes"]) == (2, [])
+    assert {(found["action"], found["entity"]) for found in report["findings"]} == {
+        ("deregister", "user alice"),
+        ("deregister", "user zoe"),
+    }
+
+
 def test_a_stack_that_does_not_exist_is_one_line(run: Run) -> None:
     done = run("drift", "--stack", "Nix")
     assert (done.returncode, done.stderr) == (
