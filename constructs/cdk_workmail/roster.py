@@ -247,8 +247,7 @@ class WorkMailRoster(Construct):
         )
 
     def _mailbox_policy(self, entry: Entry) -> str:
-        name = "removal_policy" if entry.section == "mailboxes" else "mailbox_removal_policy"
-        return str(entry.options.get(name, self._removal_policy))
+        return entry.mailbox_removal_policy or self._removal_policy
 
     def _read(
         self,
