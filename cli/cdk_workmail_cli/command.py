@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -30,7 +31,7 @@ _INTERRUPTED = 130
 
 _DESCRIPTION = """\
 Reads Amazon WorkMail organizations and compares them with what is declared.
-Nothing of WorkMail is ever changed."""
+It changes nothing in WorkMail; only "export start" starts mailbox exports."""
 _EXIT_CODES = "exit codes: 0 nothing to do, 2 something to do, 1 error"
 
 
@@ -51,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return FAILED
     except OSError as error:
-        print(f"cdk-workmail: {error.filename}: {error.strerror}: check the path", file=sys.stderr)
+        at_path = f"{error.filename}: {error.strerror}: check the path"
+        print(f"cdk-workmail: {at_path if error.filename else error.strerror}", file=sys.stderr)
         return FAILED
     except (BotoCoreError, CommandFailed) as error:
         print(f"cdk-workmail: {error}", file=sys.stderr)
@@ -78,16 +80,28 @@ def _discover(arguments: argparse.Namespace, progress: Progress) -> int:
     parse(found.text, f"{path} as it would be written")
     dossier = path.with_suffix(".dossier.json")
     if not arguments.no_dossier:
-        dossier.write_text(
-            Dossier.text(Dossier(organization).read(found.undeclared)), encoding="utf-8"
-        )
-    path.write_text(found.text, encoding="utf-8")
+        _replace(dossier, Dossier.text(Dossier(organization).read(found.undeclared)))
+    _replace(path, found.text)
     progress.clear()
     if arguments.json:
         print(json.dumps({"output": str(path), "counts": found.counts}, indent=2))
     else:
         print(f"{path}: {', '.join(f'{what} {count}' for what, count in found.counts.items())}")
     return NOTHING_TO_DO
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes beside the file first, so that a full disk leaves the file that is there."""
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        raise CommandFailed(f"{path} is not written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _plan(arguments: argparse.Namespace, progress: Progress) -> int:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,15 +162,6 @@ def test_attributes_are_read_on_request_for_disabled_users_too(
         },
         "off": {"name": "off", "display_name": "off", "role": "USER"},
     }
-
-
-def test_only_operations_that_read_are_called(
-    discover: Discover, team: None, workmail: WorkMail
-) -> None:
-    discover("--attributes")
-    operations = {call.operation for call in workmail.calls}
-    assert {"DescribeUser", "ListAliases", "GetMailboxDetails"} < operations
-    assert [name for name in operations if not name.startswith(("Describe", "Get", "List"))] == []
 
 
 def test_an_existing_file_is_kept(discover: Discover, path: Path, workmail: WorkMail) -> None:
@@ -343,6 +335,43 @@ def test_a_merge_that_would_break_the_schema_writes_nothing(
     assert ended.code == 1
     assert "an address must occur once, got 'alice@example.com'" in ended.errors
     assert json.loads(path.read_text()) == before
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can get longer than 4 KB; Python ignores the signal, so that the write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_file_that_is_merged(
+    discover: Discover, organization: Organization, path: Path, full_disk: None
+) -> None:
+    for number in range(80):
+        organization.add_group(f"group-with-a-long-name-{number}")
+    text = json.dumps({"organization_id": organization.organization_id})
+    path.write_text(text)
+    ended = discover("--merge", "--no-dossier")
+    assert (ended.code, ended.output, ended.errors) == (
+        1,
+        "",
+        f"cdk-workmail: {path} is not written: File too large\n",
+    )
+    assert path.read_text() == text
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_merged_link_stays_a_link(
+    discover: Discover, team: None, path: Path, organization: Organization
+) -> None:
+    target = path.with_name("target.json")
+    target.write_text(json.dumps({"organization_id": organization.organization_id}))
+    path.symlink_to(target)
+    assert discover("--merge").code == 0
+    assert path.is_symlink()
+    assert len(read(target).entries) == 6
 
 
 def test_an_entity_that_the_schema_does_not_allow_goes_into_the_dossier(
