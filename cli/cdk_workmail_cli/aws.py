@@ -44,7 +44,7 @@ READ_OPERATIONS = {
     "cloudformation": ("DescribeStacks", "GetTemplate", "ListStackResources"),
     "ssm": ("GetParametersByPath",),
 }
-"""All that the command ever calls; the policy that it prints allows these."""
+"""All that the command ever calls, except for `export`; the policy that it prints allows these."""
 
 # With three calls in ten throttled, one in 170,000 fails after ten attempts.
 _RETRIES: Any = {"mode": "standard", "total_max_attempts": 10}
@@ -147,9 +147,10 @@ class Service:
                 "check the id and the Region",
             )
         if "AccessDenied" in code:
+            is_read = operation in READ_OPERATIONS.get(self._name, ())
+            command = "cdk-workmail policy" if is_read else "cdk-workmail policy --export"
             return CallRefused(
-                code,
-                f"{action} is not allowed: attach the policy that `cdk-workmail policy` prints",
+                code, f"{action} is not allowed: attach the policy that `{command}` prints"
             )
         text = error.response["Error"].get("Message") or code
         return CallRefused(code, f"{action} failed: {text} ({code})")

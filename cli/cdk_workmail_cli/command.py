@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -30,7 +31,7 @@ _INTERRUPTED = 130
 
 _DESCRIPTION = """\
 Reads Amazon WorkMail organizations and compares them with what is declared.
-Nothing of WorkMail is ever changed."""
+It changes nothing in WorkMail; only "export start" starts mailbox exports."""
 _EXIT_CODES = "exit codes: 0 nothing to do, 2 something to do, 1 error"
 
 
@@ -51,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return FAILED
     except OSError as error:
-        print(f"cdk-workmail: {error.filename}: {error.strerror}: check the path", file=sys.stderr)
+        at_path = f"{error.filename}: {error.strerror}: check the path"
+        print(f"cdk-workmail: {at_path if error.filename else error.strerror}", file=sys.stderr)
         return FAILED
     except (BotoCoreError, CommandFailed) as error:
         print(f"cdk-workmail: {error}", file=sys.stderr)
@@ -72,21 +74,34 @@ def _discover(arguments: argparse.Namespace, progress: Progress) -> int:
         raise CommandFailed(
             f"{path} exists: add --merge to keep its keys and options, or --force to replace it"
         )
-    organization = _organization(arguments, arguments.organization_id, arguments.region, progress)
+    region = (existing and existing.organization_region) or arguments.region
+    organization = _organization(arguments, arguments.organization_id, region, progress)
     found = discover(organization, attributes=arguments.attributes, existing=existing)
     parse(found.text, f"{path} as it would be written")
     dossier = path.with_suffix(".dossier.json")
     if not arguments.no_dossier:
-        dossier.write_text(
-            Dossier.text(Dossier(organization).read(found.undeclared)), encoding="utf-8"
-        )
-    path.write_text(found.text, encoding="utf-8")
+        _replace(dossier, Dossier.text(Dossier(organization).read(found.undeclared)))
+    _replace(path, found.text)
     progress.clear()
     if arguments.json:
         print(json.dumps({"output": str(path), "counts": found.counts}, indent=2))
     else:
         print(f"{path}: {', '.join(f'{what} {count}' for what, count in found.counts.items())}")
     return NOTHING_TO_DO
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes beside the file first, so that a full disk leaves the file that is there."""
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        raise CommandFailed(f"{path} is not written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _plan(arguments: argparse.Namespace, progress: Progress) -> int:
@@ -100,8 +115,20 @@ def _plan(arguments: argparse.Namespace, progress: Progress) -> int:
         deployed = _deployed(arguments, progress, file.organization_id)
     region = file.organization_region or deployed.regions.get(file.organization_id)
     regions = {**deployed.regions, file.organization_id: region}
+    notes: list[str] = []
+    # In a stack without the file's organization, the file may replace another, which is removed.
+    if file.organization_id in deployed.regions:
+        others = regions.keys() - {file.organization_id}
+        regions = {file.organization_id: region}
+        notes = [
+            f"Not compared, the file is of another organization: {id}" for id in sorted(others)
+        ]
     subject = file.path + (f" on stack {arguments.stack}" if arguments.stack else "")
-    return _report(arguments, progress, subject, of_file(file), deployed, regions, is_drift=False)
+    return _report(
+        *(arguments, progress, subject, of_file(file), deployed, regions),
+        notes=notes,
+        is_drift=False,
+    )
 
 
 def _drift(arguments: argparse.Namespace, progress: Progress) -> int:
@@ -109,7 +136,8 @@ def _drift(arguments: argparse.Namespace, progress: Progress) -> int:
 
 
 def _policy(arguments: argparse.Namespace, progress: Progress) -> int:
-    print(json.dumps(policy(arguments.organization_id, arguments.stack), indent=2))
+    printed = policy(arguments.organization_id, arguments.stack, arguments.export)
+    print(json.dumps(printed, indent=2))
     return NOTHING_TO_DO
 
 
@@ -141,11 +169,13 @@ def _report(
     deployed: DeployedStack,
     regions: Mapping[str, str | None],
     *,
+    notes: Sequence[str] = (),
     is_drift: bool,
 ) -> int:
     findings: list[Finding] = []
-    notes = [
-        f"Not compared, only CloudFormation knows its value: {name}" for name in deployed.unread
+    all_notes = [
+        *notes,
+        *(f"Not compared, only CloudFormation knows its value: {name}" for name in deployed.unread),
     ]
     for organization_id, region in regions.items():
         comparison = Comparison(
@@ -156,12 +186,12 @@ def _report(
         )
         findings += comparison.findings()
         if comparison.unchecked_addresses:
-            notes.append(
+            all_notes.append(
                 f"{comparison.unchecked_addresses} new addresses were compared with primary "
                 "addresses only, not with aliases."
             )
     progress.clear()
-    report = Report(subject, tuple(findings), tuple(notes), is_drift)
+    report = Report(subject, tuple(findings), tuple(all_notes), is_drift)
     if arguments.json:
         print(report.as_json())
     elif arguments.markdown:
@@ -253,6 +283,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("policy", help="print the IAM policy that the command needs")
     command.add_argument("--organization-id", action="append", default=[], metavar="ID")
     command.add_argument("--stack", action="append", default=[], metavar="NAME")
+    command.add_argument(
+        "--export",
+        nargs="*",
+        metavar="ARN",
+        help="allow export too; on this state machine, bucket and key, where they are given",
+    )
     command.set_defaults(run=_policy)
 
     command = commands.add_parser("schema", help="print the JSON Schema of organization files")

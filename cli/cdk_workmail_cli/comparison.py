@@ -215,10 +215,10 @@ class _Entry:
         self._declared = declared
         self._entity = entity
         self._owned = owned
-        # A construct with another path is created, and what it finds is not its own. Where the
-        # template has no paths, a construct is taken for the same.
-        is_own = owned and (not owned.construct_path or _is_same_construct(owned, declared))
-        self._own = owned if is_own else None
+        # A construct with another path is created, so that nothing precedes it. Where the template
+        # has no paths, a construct is taken for the same.
+        is_previous = owned and (not owned.construct_path or _is_same_construct(owned, declared))
+        self._previous = owned if is_previous else None
         self._description: Mapping[str, Any] | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -336,15 +336,15 @@ class _Entry:
 
     def _registration_changes(self, entity: Entity, email: str) -> Iterator[Finding]:
         expected = set[str]()
-        own = self._own if self._own and self._own.email else None
+        previous = self._previous if self._previous and self._previous.email else None
         if not entity.is_enabled:
             detail = f"it is {entity.state.lower()}, declared is {email}"
-            if own and not self._declares_anew(own, email):
+            if previous and not self._enables_again(previous, email):
                 yield self._finding(Action.STAY_DISABLED, Part.REGISTRATION, detail)
                 return
             yield from self._address(entity, email, Action.ENABLE, detail)
         elif (entity.email or "").casefold() != email.casefold():
-            if own is None:
+            if previous is None:
                 yield self._refused(
                     Part.REGISTRATION,
                     f"it has {entity.email}, declared is {email}: declare the address it has, and "
@@ -357,31 +357,37 @@ class _Entry:
             )
         yield from self._attributes(entity, Part.REGISTRATION, self._declared.user_attributes)
         if self._declared.aliases is not None:
-            yield from self._alias_changes(entity, email, self._declared.aliases, own, expected)
+            yield from self._alias_changes(
+                entity, email, self._declared.aliases, previous, expected
+            )
 
-    def _declares_anew(self, own: Declaration, email: str) -> bool:
+    def _enables_again(self, previous: Declaration, email: str) -> bool:
         """Whether an update enables a mailbox again that was disabled outside the stack."""
-        is_same_address = (own.email or "").casefold() == email.casefold()
-        return not is_same_address or own.revision != self._declared.revision
+        is_same_address = (previous.email or "").casefold() == email.casefold()
+        return not is_same_address or self._has_new_revision(previous)
+
+    def _has_new_revision(self, previous: Declaration) -> bool:
+        """The app may give its roster a revision, which applies where a file gives none."""
+        return self._declared.revision not in (None, previous.revision)
 
     def _alias_changes(
         self,
         entity: Entity,
         email: str,
         declared: Collection[str],
-        own: Declaration | None,
+        previous: Declaration | None,
         expected: Collection[str],
     ) -> Iterator[Finding]:
         aliases = self._organization.aliases(entity)
         there = {alias.casefold() for alias in aliases} | {*expected}
         wanted = {alias.casefold() for alias in declared}
-        before = {alias.casefold() for alias in (own and own.aliases) or ()}
+        before = {alias.casefold() for alias in (previous and previous.aliases) or ()}
         removed = sorted(
             alias
             for alias in there - wanted - {email.casefold()}
             if self._declared.remove_other_aliases or alias in before
         )
-        if removed and own is None:
+        if removed and previous is None:
             yield self._undeclared(Part.REGISTRATION, "aliases", removed)
             return
         for alias in sorted(wanted - there - {email.casefold()}):
@@ -432,7 +438,7 @@ class _Entry:
         members = {name: self._organization.find(name) for name in self._declared.associated}
         wanted = {member.entity_id for member in members.values() if member}
         undeclared = sorted(there[entity_id].name for entity_id in there.keys() - wanted)
-        if undeclared and not (self._own and self._own.has_member_list):
+        if undeclared and not (self._previous and self._previous.has_member_list):
             word = "members" if entity.kind is Kind.GROUP else "delegates"
             yield self._undeclared(Part.ASSOCIATED, word, undeclared)
             return
@@ -465,30 +471,30 @@ class _Entry:
             self._declared.organization_id,
             self._entity.entity_id if self._entity else None,
             needs_revision=action is Action.STAY_DISABLED
-            or (self._own is not None and self._is_as_deployed(part, self._own)),
+            or (self._previous is not None and self._is_as_deployed(part, self._previous)),
         )
 
-    def _is_as_deployed(self, part: Part, owned: Declaration) -> bool:
+    def _is_as_deployed(self, part: Part, previous: Declaration) -> bool:
         """Whether the template stays the same in this part, so that the function is not called."""
         declared = self._declared
-        if declared.revision != owned.revision:
+        if self._has_new_revision(previous):
             return False
         match part:
             case Part.ENTITY:
                 return (
-                    declared.identifier == owned.identifier
-                    and declared.kind is owned.kind
-                    and dict(declared.attributes) == dict(owned.attributes)
+                    declared.identifier == previous.identifier
+                    and declared.kind is previous.kind
+                    and dict(declared.attributes) == dict(previous.attributes)
                 )
             case Part.REGISTRATION:
-                is_same_entity = declared.kind or declared.identifier == owned.identifier
+                is_same_entity = declared.kind or declared.identifier == previous.identifier
                 return bool(is_same_entity) and (
                     (declared.email, declared.aliases, declared.remove_other_aliases)
-                    == (owned.email, owned.aliases, owned.remove_other_aliases)
-                    and dict(declared.user_attributes) == dict(owned.user_attributes)
+                    == (previous.email, previous.aliases, previous.remove_other_aliases)
+                    and dict(declared.user_attributes) == dict(previous.user_attributes)
                 )
-        return dict(declared.booking_options) == dict(owned.booking_options) and (
-            self._ids(declared.associated) == self._ids(owned.associated)
+        return dict(declared.booking_options) == dict(previous.booking_options) and (
+            self._ids(declared.associated) == self._ids(previous.associated)
         )
 
     def _ids(self, identifiers: Collection[str] | None) -> list[str] | None:

@@ -125,7 +125,7 @@ def _of_entry(file: OrganizationFile, entry: Entry) -> Declaration:
         remove_other_aliases=options.get("remove_other_aliases", False),
         adopt_existing=options.get("adopt_existing", True),
         deletes_entity=kind is not None and options.get("removal_policy") == "DESTROY",
-        mailbox_removal_policy=entry.mailbox_removal_policy,
+        mailbox_removal_policy=entry.mailbox_removal_policy or "DESTROY",
         organization_id=file.organization_id,
         construct_path=entry.key,
         revision=options.get("revision"),

@@ -28,7 +28,9 @@ _HAND_WRITTEN = {
     "removal_policy",
     "remove_other_aliases",
     "reset_password",
+    "revision",
 }
+_LONGEST_KEY = 200  # in the schema
 
 # Section, key, options.
 _Place = tuple[str, str, Mapping[str, Any]]
@@ -100,14 +102,23 @@ class _Kept:
         self._places: dict[str, _Place] = {}
         self._without_entity: list[_Place] = []
         if existing:
+            repeated: list[str] = []
             for entry, declaration in zip(existing.entries, of_file(existing), strict=True):
                 options = self._document[entry.section][entry.key]
                 place = (entry.section, entry.key, options)
                 entity = organization.meant(declaration.identifier, declaration.kind)
-                if entity and entity.exists:
-                    self._places[entity.entity_id] = place
-                else:
+                if entity is None or not entity.exists:
                     self._without_entity.append(place)
+                elif entity.entity_id in self._places:
+                    section, key, _ = self._places[entity.entity_id]
+                    repeated.append(
+                        f"{declaration.where}: {entry.section} {entry.key!r} is {entity}, as is "
+                        f"{section} {key!r}: remove one of the two"
+                    )
+                else:
+                    self._places[entity.entity_id] = place
+            if repeated:
+                raise InvalidFile(repeated)
 
     def head(self, organization: Organization) -> dict[str, Any]:
         """What precedes the sections."""
@@ -158,10 +169,13 @@ def _discovered(
             options |= known | {"display_name": entity.listed.get("DisplayName", entity.name)}
         else:
             options |= _described(organization, entity)
-        associated = organization.associated(entity)
-        if associated:
-            field_name = "members" if entity.kind is Kind.GROUP else "delegates"
-            options[field_name] = sorted(map(organization.identifier, associated), key=str.casefold)
+        field_name = "members" if entity.kind is Kind.GROUP else "delegates"
+        associated = map(organization.identifier, organization.associated(entity))
+        shown = sorted(associated, key=str.casefold)
+        if shown or field_name in before:
+            # As for addresses below. What is declared as empty is managed, and stays so.
+            is_shown = shown or entity.is_enabled
+            options[field_name] = shown if is_shown else before[field_name]
     for name in ("email", "aliases"):
         options.pop(name, None)
         # A file may declare what is not enabled yet.
@@ -191,7 +205,9 @@ def _described(organization: Organization, entity: Entity) -> dict[str, Any]:
 
 def _new_key(entity: Entity, taken: set[str]) -> str:
     key = re.sub(r"[/$]", "-", entity.name)
-    return f"{key}-{entity.entity_id}" if key.casefold() in taken else key
+    end = f"-{entity.entity_id}"
+    is_plain = len(key) <= _LONGEST_KEY and key.casefold() not in taken
+    return key if is_plain else key[: _LONGEST_KEY - len(end)] + end
 
 
 def _problem(section: str, options: Mapping[str, Any]) -> str | None:

@@ -93,7 +93,7 @@ class Report:
     def _all_notes(self) -> list[str]:
         skipped = any(finding.needs_revision for finding in self.findings)
         repair = (
-            "* The next deployment does not mend this: change the `revision` of the declaration."
+            "* The next deployment does not repair this: change the `revision` of the declaration."
         )
         return [*([repair] if skipped else []), *self.notes]
 

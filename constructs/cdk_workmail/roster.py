@@ -112,8 +112,8 @@ class WorkMailRoster(Construct):
         :param organization_region: Where the organization of a `.csv` file is: us-east-1, us-west-2
             or eu-west-1. By default the stack's region.
         :param provider: The function to use; by default the stack's own.
-        :param revision: Any text. When it changes, the next deployment compares everything with
-            WorkMail again and repairs it.
+        :param revision: Any text, for entries that neither have one nor get one from the file. When
+            it changes, the next deployment compares everything with WorkMail again and repairs it.
         """
         super().__init__(scope, id)
         self._check_number("stacks", stacks)
@@ -190,7 +190,7 @@ class WorkMailRoster(Construct):
             "organization_id": self.organization_id,
             "organization_region": self._file.organization_region,
             "provider": self.provider,
-            "revision": self._revision,
+            "revision": options.pop("revision", self._revision),
         }
         policy = RemovalPolicy[self._mailbox_policy(entry)]
         removal: dict[str, Any] = {
@@ -247,8 +247,7 @@ class WorkMailRoster(Construct):
         )
 
     def _mailbox_policy(self, entry: Entry) -> str:
-        name = "removal_policy" if entry.section == "mailboxes" else "mailbox_removal_policy"
-        return str(entry.options.get(name, self._removal_policy))
+        return entry.mailbox_removal_policy or self._removal_policy
 
     def _read(
         self,

@@ -37,10 +37,9 @@ class Entry:
     line: int
 
     @property
-    def mailbox_removal_policy(self) -> str:
-        """What happens to the mailbox when the entry is removed."""
-        name = "removal_policy" if self.section == "mailboxes" else "mailbox_removal_policy"
-        return str(self.options.get(name, "DESTROY"))
+    def mailbox_removal_policy(self) -> str | None:
+        """What happens to the mailbox when the entry is removed, None if the file says nothing."""
+        return self.options.get(_mailbox_policy(self.section))
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,11 @@ def check(
     *,
     has_export: bool = False,
 ) -> OrganizationFile:
-    """What a document declares. `problems` are those known already. Raises InvalidFile."""
+    """What a document declares. `problems` are those known already. Raises InvalidFile.
+
+    Of Python values, any mapping counts as an object and a tuple as a list.
+    """
+    document = _as_json(document)
     broken = set(_broken_rules(document))
     if not broken:
         broken = {*_repetitions(document), *(() if has_export else _missing_export(document))}
@@ -126,6 +129,15 @@ def check(
             for key, options in document.get(section, {}).items()
         ),
     )
+
+
+def _as_json(value: Any) -> Any:
+    """Mappings and tuples as JSON has them; what JSON lacks stays, for the schema to refuse."""
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return value
 
 
 @cache
@@ -196,9 +208,14 @@ def _removal_policies(document: Mapping[str, Any]) -> Iterator[tuple[ValuePath, 
     name = "mailbox_removal_policy"
     yield ("defaults", name), document.get("defaults", {}).get(name)
     for section in SECTIONS:
-        named = "removal_policy" if section == "mailboxes" else name
+        name = _mailbox_policy(section)
         for key, options in document.get(section, {}).items():
-            yield (section, key, named), options.get(named)
+            yield (section, key, name), options.get(name)
+
+
+def _mailbox_policy(section: str) -> str:
+    """The option that says what happens to the mailbox of an entry."""
+    return "removal_policy" if section == "mailboxes" else "mailbox_removal_policy"
 
 
 def _with_defaults(
@@ -208,10 +225,8 @@ def _with_defaults(
     if "revision" in document:
         defaults["revision"] = document["revision"]
     policy = defaults.pop("mailbox_removal_policy", None)
-    if policy and section == "mailboxes":
-        defaults["removal_policy"] = policy
-    elif policy and "email" in options:
-        defaults["mailbox_removal_policy"] = policy
+    if policy and "email" in options:
+        defaults[_mailbox_policy(section)] = policy
     return {**defaults, **options}
 
 
@@ -224,5 +239,5 @@ def _json_path(where: ValuePath) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 80 else f"{text[:77]}..."

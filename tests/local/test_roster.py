@@ -65,7 +65,7 @@ def without(source: Source, keys: list[str]) -> Source:
 
 
 @pytest.mark.parametrize(
-    ("size", "removed"), [(60, 16), pytest.param(300, 80, marks=pytest.mark.long)]
+    ("size", "removed"), [(24, 7), pytest.param(300, 80, marks=pytest.mark.long)]
 )
 def test_no_step_touches_a_mailbox_that_stays(
     local_aws: LocalAws, pipeline: Pipeline, organization: Organization, size: int, removed: int

@@ -422,6 +422,32 @@ def test_removal_policies_come_from_the_entry_the_file_and_the_roster_in_this_or
 
 
 @pytest.mark.parametrize("stacks", [1, 2])
+def test_revisions_come_from_the_entry_the_file_and_the_roster_in_this_order(stacks: int) -> None:
+    source = document(1)
+    for section, key in (("users", "Dora"), ("groups", "Sales"), ("resources", "Room")):
+        source[section][key]["revision"] = key
+    source["mailboxes"]["Own"] = mailbox("own", revision="own")
+
+    def revisions(source: Any, **options: Any) -> dict[str, set[str | None]]:
+        """Of each entity its resources' revisions, by name or address."""
+        found: dict[str, set[str | None]] = {}
+        for each in declared(synthesized(source, stacks=stacks, **options)):
+            name = each.get("Name") or each["Email"].partition("@")[0]
+            found.setdefault(name, set()).add(each.get("Revision"))
+        return found
+
+    own = {"dora": {"Dora"}, "sales": {"Sales"}, "room": {"Room"}, "own": {"own"}}
+
+    def others(revision: str | None) -> dict[str, set[str | None]]:
+        return {name: {revision} for name in ("emil", "all", "user0")}
+
+    assert revisions(source) == own | others(None)
+    assert revisions(source, revision="roster") == own | others("roster")
+    in_file = source | {"revision": "file"}
+    assert revisions(in_file, revision="roster") == own | others("file")
+
+
+@pytest.mark.parametrize("stacks", [1, 2])
 def test_exports_are_those_of_the_file_or_of_the_roster(stacks: int) -> None:
     export: dict[str, Any] = {"prefix": "mail", "maximum_age_hours": 48}
     source: dict[str, Any] = {

@@ -11,8 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from cdk_workmail_cli import export
+from cdk_workmail_cli.aws import CallRefused, Service
 from local_aws.workmail import Organization, WorkMail
 from tests.unit.cli.conftest import Command, Write
 
@@ -21,9 +24,7 @@ Enable = Callable[..., None]
 
 # Run alone, with the roots of the command and of the file on the path.
 ALONE = "import sys; sys.path[:0] = sys.argv[1:3]; "
-CPU = (
-    "import resource; u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)"
-)
+PRINT_SCHEMA = "import cdk_workmail_cli.__main__ as m; sys.exit(m.main(['schema']))"
 
 
 def alone(code: str) -> str:
@@ -40,12 +41,6 @@ def test_the_command_loads_no_cdk() -> None:
     loaded = alone("import cdk_workmail_cli.command; print(*sys.modules)").split()
     assert "boto3" in loaded
     assert {"aws_cdk", "jsii", "constructs", "cdk_workmail"}.isdisjoint(loaded)
-
-
-def test_the_command_starts_in_less_than_three_tenths_of_a_second_besides_boto3() -> None:
-    without = min(float(alone(f"import boto3; {CPU}")) for _ in range(3))
-    started = min(float(alone(f"import cdk_workmail_cli.command; {CPU}")) for _ in range(3))
-    assert started - without < 0.3
 
 
 def test_without_boto3_the_command_says_what_to_install() -> None:
@@ -136,6 +131,17 @@ def test_an_error_is_one_line_and_exit_code_1(
     monkeypatch.chdir(tmp_path)
     ended = command(*arguments)
     assert (ended.code, ended.output, ended.errors) == (1, "", f"cdk-workmail: {error}\n")
+
+
+def test_an_error_without_a_file_does_not_name_one() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", ALONE + PRINT_SCHEMA, ROOT / "cli", ROOT / "constructs"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (1, "cdk-workmail: No space left on device\n")
 
 
 def test_an_organization_that_does_not_exist_is_one_line(command: Command, tmp_path: Path) -> None:
@@ -261,6 +267,76 @@ def test_the_printed_policy_covers_nested_stacks_and_finds_other_stacks(command:
         "arn:aws:cloudformation:*:*:stack/Mail/*",
         "arn:aws:cloudformation:*:*:stack/Mail-*/*",
     ]
+
+
+MACHINE = "arn:aws:states:us-east-1:111111111111:stateMachine:Departure"
+BUCKET = "arn:aws:s3:::mail-archive"
+KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd"
+
+
+@pytest.mark.parametrize(
+    ("given", "machine", "bucket", "key"),
+    [
+        (
+            [],
+            "arn:aws:states:*:*:stateMachine:*",
+            "arn:aws:s3:::*",
+            "arn:aws:kms:*:*:key/*",
+        ),
+        ([BUCKET, MACHINE, KEY], MACHINE, BUCKET, KEY),
+    ],
+)
+def test_the_printed_policy_allows_export_on_request_on_what_is_given(
+    command: Command, given: list[str], machine: str, bucket: str, key: str
+) -> None:
+    options = ("policy", "--organization-id", "m-1")
+    without = command(*options).json["Statement"]
+    printed = command(*options, "--export", *given).json["Statement"]
+    assert printed[: len(without)] == without
+    execution = machine.replace("stateMachine", "execution")
+    allowed = {each["Sid"]: each["Resource"] for each in printed[len(without) :]}
+    assert allowed == {
+        "ListExportJobs": ["arn:aws:workmail:*:*:organization/m-1"],
+        "RunExports": [machine, f"{execution}:*"],
+        "ListExports": [bucket],
+        "ReadRuns": [f"{bucket}/*m-1/_runs/*"],
+        "DecryptRuns": [key],
+    }
+    assert printed[-1]["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+
+
+def test_the_printed_policy_allows_each_operation_of_export_and_no_more(command: Command) -> None:
+    names = {"stepfunctions": "states"}
+    called = {
+        f"{names.get(service, service)}:{operation.replace('ListObjectsV2', 'ListBucket')}"
+        for service, operations in export.OPERATIONS.items()
+        for operation in operations
+    }
+    without, printed = (
+        {action for statement in each.json["Statement"] for action in statement["Action"]}
+        for each in (command("policy"), command("policy", "--export"))
+    )
+    assert printed - without == called - without | {"kms:Decrypt"}
+    assert called <= printed
+
+
+@pytest.mark.parametrize("arn", ["Departure", "arn:aws:sns:us-east-1:111111111111:topic"])
+def test_an_arn_that_export_does_not_use_is_an_error(command: Command, arn: str) -> None:
+    ended = command("policy", "--export", arn)
+    assert (ended.code, ended.output, ended.errors) == (
+        1,
+        "",
+        f"cdk-workmail: --export must be ARNs of a state machine, a bucket and a key, got {arn}\n",
+    )
+
+
+def test_a_denied_call_of_export_names_the_policy_that_allows_it(
+    command: Command, workmail: WorkMail, organization: Organization
+) -> None:
+    workmail.authorize = lambda *_: False
+    jobs = Service("workmail", boto3.Session(), operations=export.OPERATIONS["workmail"])
+    with pytest.raises(CallRefused, match="the policy that `cdk-workmail policy --export` prints"):
+        jobs.call("ListMailboxExportJobs", OrganizationId=organization.organization_id)
 
 
 def test_the_schema_is_printed(command: Command) -> None:

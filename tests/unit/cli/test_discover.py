@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,15 +164,6 @@ def test_attributes_are_read_on_request_for_disabled_users_too(
     }
 
 
-def test_only_operations_that_read_are_called(
-    discover: Discover, team: None, workmail: WorkMail
-) -> None:
-    discover("--attributes")
-    operations = {call.operation for call in workmail.calls}
-    assert {"DescribeUser", "ListAliases", "GetMailboxDetails"} < operations
-    assert [name for name in operations if not name.startswith(("Describe", "Get", "List"))] == []
-
-
 def test_an_existing_file_is_kept(discover: Discover, path: Path, workmail: WorkMail) -> None:
     path.write_text("{}")
     ended = discover()
@@ -195,6 +187,7 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
                 "city": "Oslo",
                 "email": "old@example.com",
                 "removal_policy": "DESTROY",
+                "revision": "1",
             }
         },
         "mailboxes": {
@@ -223,6 +216,7 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
                 "city": "Oslo",
                 "email": "alice@example.com",
                 "removal_policy": "DESTROY",
+                "revision": "1",
             }
         },
     }
@@ -240,6 +234,83 @@ def test_merging_keeps_keys_options_and_entries_without_an_entity(
         "Zoe": {"entity_id": "Zoe", "email": "Zoe@example.com"},
     }
     assert ended.json["counts"]["entries kept without an entity"] == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--attributes"]])
+def test_merging_keeps_the_revision_of_every_kind_of_entry(
+    discover: Discover, team: None, path: Path, organization: Organization, options: list[str]
+) -> None:
+    revision = {"revision": "2026-11-26"}
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "revision": "of the file",
+        "users": {"Alice": {"name": "alice", "display_name": "alice", **revision}},
+        "groups": {"Sales": {"name": "sales", **revision}},
+        "resources": {"Room": {"name": "room", "type": "ROOM", **revision}},
+        "mailboxes": {"Bob": {"entity_id": "bob", "email": "bob@example.com", **revision}},
+    }
+    path.write_text(json.dumps(before))
+    discover("--merge", *options)
+    merged = read(path).document
+    assert merged["revision"] == "of the file"
+    for section in ("users", "groups", "resources", "mailboxes"):
+        (key,) = before[section]
+        assert merged[section][key]["revision"] == "2026-11-26"
+
+
+def test_merging_keeps_lists_that_are_declared_empty_or_of_what_is_not_enabled_yet(
+    discover: Discover, organization: Organization, enable: Enable, path: Path
+) -> None:
+    groups = {name: organization.add_group(name) for name in ("empty", "left", "new", "joined")}
+    for name in ("empty", "left"):
+        enable(groups[name])
+    for name in ("alice", "bob"):
+        enable(organization.add_user(name))
+    organization.add_resource("room")
+    groups["joined"].members.append(organization.entity("bob").entity_id)
+    declared = {"empty": [], "left": ["alice"], "new": ["alice"], "joined": ["alice"]}
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "groups": {name: {"name": name, "members": declared[name]} for name in declared},
+        "resources": {"room": {"name": "room", "type": "ROOM", "delegates": ["alice"]}},
+    }
+    path.write_text(json.dumps(before))
+    discover("--merge")
+    merged = read(path).document
+    assert {name: entry["members"] for name, entry in merged["groups"].items()} == {
+        "empty": [],
+        "left": [],
+        "new": ["alice"],
+        "joined": ["bob"],
+    }
+    assert merged["resources"]["room"]["delegates"] == ["alice"]
+
+
+def test_two_entries_of_one_entity_are_an_error_and_neither_is_dropped(
+    discover: Discover, team: None, organization: Organization, path: Path
+) -> None:
+    entity_id = organization.entity("alice").entity_id
+    before: Any = {
+        "organization_id": organization.organization_id,
+        "users": {"Boss": {"name": "alice", "display_name": "Alice"}},
+        "mailboxes": {"Box": {"entity_id": entity_id, "email": "alice@example.com"}},
+    }
+    path.write_text(json.dumps(before))
+    ended = discover("--merge")
+    assert (ended.code, ended.errors) == (
+        1,
+        f"{path}:1: mailboxes 'Box' is user alice, as is users 'Boss': remove one of the two\n",
+    )
+    assert json.loads(path.read_text()) == before
+
+
+@pytest.mark.parametrize(("region", "code"), [("us-east-1", 0), ("eu-west-1", 1), (None, 1)])
+def test_a_merge_reads_the_region_of_the_file(
+    discover: Discover, organization: Organization, path: Path, region: str | None, code: int
+) -> None:
+    head = {"organization_id": organization.organization_id}
+    path.write_text(json.dumps(head | ({"organization_region": region} if region else {})))
+    assert discover("--merge", "--region", "eu-west-1").code == code
 
 
 def test_a_file_of_another_organization_is_not_merged(discover: Discover, path: Path) -> None:
@@ -264,6 +335,43 @@ def test_a_merge_that_would_break_the_schema_writes_nothing(
     assert ended.code == 1
     assert "an address must occur once, got 'alice@example.com'" in ended.errors
     assert json.loads(path.read_text()) == before
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can get longer than 4 KB; Python ignores the signal, so that the write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_file_that_is_merged(
+    discover: Discover, organization: Organization, path: Path, full_disk: None
+) -> None:
+    for number in range(80):
+        organization.add_group(f"group-with-a-long-name-{number}")
+    text = json.dumps({"organization_id": organization.organization_id})
+    path.write_text(text)
+    ended = discover("--merge", "--no-dossier")
+    assert (ended.code, ended.output, ended.errors) == (
+        1,
+        "",
+        f"cdk-workmail: {path} is not written: File too large\n",
+    )
+    assert path.read_text() == text
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_merged_link_stays_a_link(
+    discover: Discover, team: None, path: Path, organization: Organization
+) -> None:
+    target = path.with_name("target.json")
+    target.write_text(json.dumps({"organization_id": organization.organization_id}))
+    path.symlink_to(target)
+    assert discover("--merge").code == 0
+    assert path.is_symlink()
+    assert len(read(target).entries) == 6
 
 
 def test_an_entity_that_the_schema_does_not_allow_goes_into_the_dossier(
@@ -293,6 +401,21 @@ def test_a_user_and_a_group_with_the_same_key_get_different_keys(
         f"a-b-{first.entity_id}": "a/b",
     }
     assert second.name == "a$b"
+
+
+def test_long_names_get_different_keys_that_the_schema_allows(
+    discover: Discover, organization: Organization, path: Path
+) -> None:
+    names = ["n" * 200, "n" * 201, "n" * 255 + "1", "n" * 255 + "2"]
+    for name in names:
+        organization.add_group(name)
+    assert discover().code == 0
+    groups = read(path).document["groups"]
+    assert sorted(entry["name"] for entry in groups.values()) == names
+    assert groups["n" * 200] == {"name": "n" * 200}
+    written = path.read_bytes()
+    assert discover("--merge").code == 0
+    assert path.read_bytes() == written
 
 
 def test_the_dossier_has_permissions_quotas_and_what_could_not_be_read(

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from cdk_workmail_file import SCHEMA_PATH, InvalidFile, parse, read
+from cdk_workmail_file import SCHEMA_PATH, InvalidFile, check, parse, read
 
 ROOT = Path(__file__).parents[3]
 HEAD = {"organization_id": "m-0123456789abcdef0123456789abcdef"}
@@ -143,6 +144,29 @@ def test_a_file_that_is_not_utf_8_is_one_error(tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_document_of_python_values_is_read_as_json_would_have_it() -> None:
+    members = ("alice", "bob")
+    team = MappingProxyType({"name": "team", "members": members, "email": "team@example.com"})
+    file = check(MappingProxyType({**HEAD, "groups": {"Team": team, 7: {"name": "seven"}}}), "app")
+    assert [(entry.key, entry.options) for entry in file.entries] == [
+        ("Team", {"name": "team", "members": ["alice", "bob"], "email": "team@example.com"}),
+        ("7", {"name": "seven"}),
+    ]
+    assert json.loads(json.dumps(file.document)) == file.document
+
+
+def test_a_value_that_json_lacks_is_an_error_with_its_path() -> None:
+    box = ALICE | {"removal_policy": Path("RETAIN"), "aliases": {"a@example.com"}}
+    with pytest.raises(InvalidFile) as raised:
+        check(HEAD | {"mailboxes": {"A": box}}, "app")
+    assert raised.value.errors == (
+        "app: $.mailboxes.A.aliases: must be a list of at most 100 addresses, got "
+        "\"{'a@example.com'}\"",
+        "app: $.mailboxes.A.removal_policy: must be DESTROY, RETAIN, RETAIN_ON_UPDATE_OR_DELETE or "
+        "SNAPSHOT, got \"PosixPath('RETAIN')\"",
+    )
+
+
 def test_defaults_fill_in_what_an_entry_does_not_give() -> None:
     document = {
         "defaults": {"adopt_existing": False, "mailbox_removal_policy": "RETAIN"},
@@ -158,7 +182,8 @@ def test_defaults_fill_in_what_an_entry_does_not_give() -> None:
     entries = {entry.key: entry for entry in parse(json.dumps(HEAD | document), "f.json").entries}
     assert entries["D"].options["mailbox_removal_policy"] == "RETAIN"
     assert "mailbox_removal_policy" not in entries["E"].options
-    assert entries["F"].mailbox_removal_policy == "DESTROY"
+    policies = {key: entry.mailbox_removal_policy for key, entry in entries.items()}
+    assert policies == {"D": "RETAIN", "E": None, "F": "DESTROY", "A": "RETAIN"}
     assert entries["A"].options["removal_policy"] == "RETAIN"
     assert [entries[key].options["adopt_existing"] for key in "DA"] == [False, True]
     assert [entries[key].options["revision"] for key in "DA"] == ["1", "2"]

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cdk_workmail_cli.aws import READ_OPERATIONS, Service
+from cdk_workmail_cli.aws import Service
 from cdk_workmail_cli.comparison import Comparison
 from cdk_workmail_cli.declaration import Declaration
 from cdk_workmail_cli.organization import Kind
@@ -509,9 +509,24 @@ def test_a_finding_needs_a_revision_only_if_no_property_of_its_resource_changes(
         assert {finding.needs_revision for finding in comparison.findings()} == {needs_revision}
 
 
-def test_only_operations_that_read_are_ever_called() -> None:
-    names = [name for operations in READ_OPERATIONS.values() for name in operations]
-    assert [name for name in names if not name.startswith(("Describe", "Get", "List"))] == []
+@pytest.mark.parametrize(
+    ("revision", "action", "needs_revision"),
+    [("1", "stay disabled", True), (None, "stay disabled", True), ("2", "enable", False)],
+)
+def test_a_file_without_a_revision_leaves_that_of_the_roster(
+    command: Command,
+    organization: Organization,
+    revision: str | None,
+    action: str,
+    needs_revision: bool,
+) -> None:
+    alice = organization.add_user("alice")
+    deployed = owned(alice, email="alice@example.com", revision="1")
+    declared = Declaration("f.json:1", "alice", None, email="alice@example.com", revision=revision)
+    comparison = Comparison(reader(organization, command), [declared], [deployed])
+    assert [(found.action, found.needs_revision) for found in comparison.findings()] == [
+        (action, needs_revision)
+    ]
 
 
 def test_an_operation_that_is_not_listed_as_reading_is_refused_before_it_is_sent(
