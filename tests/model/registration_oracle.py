@@ -121,6 +121,12 @@ class RegistrationOracle:
             and (stack is not event.stack or name != event.logical_id)
         ]
 
+    def is_listed(self, event: Event, physical_id: str) -> bool:
+        """Whether any resource has this physical id, that of the event included."""
+        own = event.stack.rows.get(event.logical_id)
+        is_own = own is not None and own.physical_id == physical_id
+        return is_own or bool(self.other_rows(event, physical_id))
+
     def may_be_declared_soon(self, event: Event) -> bool:
         """Whether a Delete may fail because another stack is being deployed."""
         return any(
@@ -205,6 +211,10 @@ class RegistrationOracle:
             return "a Create deregisters nothing"
         if physical_id == event.physical_id:
             return "an Update never deregisters its own entity"
+        # What happens between a look at the stacks and the call cannot be known.
+        declared = self.reason_of_others(event, physical_id)
+        if declared and run.faults.interrupted_at != len(run.calls):
+            return declared
         before = run.found.get(entity.entity_id)
         # What WorkMail does not show yet cannot be known.
         is_known = (
@@ -365,7 +375,7 @@ class RegistrationOracle:
         assert may_fail, f"{run.event} has no reason to fail: {run.response['Reason']}"
 
     def _check_undo(self, run: Run) -> None:
-        """A failed Update leaves no other entity enabled."""
+        """A failed Update leaves no other entity enabled, unless a stack declares it."""
         if run.event.request_type != "Update" or run.was_interrupted:
             return
         reason = run.response["Reason"]
@@ -373,6 +383,8 @@ class RegistrationOracle:
             entity = self._organization.entities[entity_id]
             is_own = _physical_id(entity) == run.event.physical_id
             if is_own or run.found[entity_id].state == "ENABLED":
+                continue
+            if self.is_listed(run.event, _physical_id(entity)):
                 continue
             self.seen["undone"] += bool(run.asked("DeregisterFromWorkMail"))
             assert entity.state != "ENABLED" or _MAY_STAY_ENABLED in reason, (

@@ -212,6 +212,13 @@ def an_update_fails_after_it_has_enabled_its_own_entity(play: Scripted) -> None:
     play.deployed("Mail", A=replace(changed, aliases=("bob@example.com",)))
 
 
+@sequence("Update failed")
+def another_stack_declares_it_before_an_update_fails(play: Scripted) -> None:
+    play.declare("Mail", A=registration("bob", aliases=("alice@example.com",)))
+    play.declare("Other", A=registration("bob"))
+    play.next_with(RunFaults(interrupted_at=3), Interruption("other", _NO_CHANGE))
+
+
 # What happens outside.
 
 

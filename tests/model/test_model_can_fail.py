@@ -91,6 +91,11 @@ def no_hand_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "other_declaration", lambda *_: None)
 
 
+@found_by(sequences.another_stack_declares_it_before_an_update_fails, MailboxLost)
+def an_undo_asks_no_stack(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ownership, "declaration", lambda _: None)
+
+
 @found_by(sequences.a_root_rolls_back_a_new_nested_stack, MailboxLost)
 def no_rollback(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ownership, "is_rolled_back", lambda *_: False)
@@ -215,6 +220,8 @@ def no_undo(patch: pytest.MonkeyPatch) -> None:
 @found_by(sequences.an_update_fails_after_it_has_enabled_its_own_entity, MailboxLost)
 def an_undo_disables_the_own_entity(patch: pytest.MonkeyPatch) -> None:
     _change_request(patch, RegistrationResource, "update", physical_resource_id=None)
+    # Its own row would retain it.
+    patch.setattr(Ownership, "declaration", lambda _: None)
 
 
 @found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)

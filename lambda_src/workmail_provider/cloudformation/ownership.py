@@ -107,6 +107,14 @@ class Ownership:
             return f"it existed before {operation.began_at}, when the operation that failed began"
         return self._found_by_failed_creation() or self._declared_elsewhere()
 
+    def declaration(self) -> str | None:
+        """What declares it in this stack or another one, the resource of the request included.
+
+        Raises NotReady while another stack may be about to declare it, and RequestFailed.
+        """
+        found = declared_elsewhere(self._physical_id, self._stack.resources())
+        return f"declared by {found.logical_id}" if found else self._declared_elsewhere()
+
     def _found_by_failed_creation(self) -> str | None:
         """A stack whose creation failed retains what it found when it is deleted."""
         if not self.operation.deletes_stack:

@@ -119,7 +119,7 @@ class _Convergence:
         return entity
 
     def undo(self, failure: Exception) -> None:
-        """A failed Update disables what this invocation enabled.
+        """A failed Update disables what this invocation enabled, unless a stack declares it.
 
         It never disables the entity that the event's own physical id names.
         """
@@ -132,7 +132,8 @@ class _Convergence:
         except ProviderError as error:
             if not self._had_nothing_to_undo(error, entity):
                 raise RequestFailed(
-                    f"{entity} stays enabled and should not, deregister it by hand: {failure}"
+                    f"{entity} stays enabled and should not, deregister it by hand unless another "
+                    f"stack declares it: {failure}"
                 ) from error
 
     def _find_and_act(self) -> Entity | None:
@@ -278,9 +279,18 @@ class _Convergence:
         )
 
     def _deregister_again(self, entity: Entity) -> None:
-        """Acts without finding first, because the registration may not show yet."""
+        """Acts without finding first, because the registration may not show yet.
+
+        Another stack can have adopted the entity since it was enabled, and so can this very Update,
+        delivered twice.
+        """
+        retry = self._invocation.last_retry
+        declaration = _ownership(replace(self._invocation, retry=retry), entity).declaration()
+        if declaration:
+            self._log("retain", declaration, entity)
+            return
         with suppress(EntityNotFound, OrganizationGone):
-            self._organization.with_retry(self._invocation.last_retry).deregister(entity)
+            self._organization.with_retry(retry).deregister(entity)
 
     def _had_nothing_to_undo(self, error: ProviderError, entity: Entity) -> bool:
         """Whether WorkMail refused until the end, and shows the entity as disabled then.

@@ -472,8 +472,69 @@ class TestFailing:
         harness.workmail.faults.add("DeregisterFromWorkMail", DENIED, times=None)
         assert failed(move_to_bob(harness)).startswith(
             f"user bob (id {harness.bob.entity_id}) stays enabled and should not, deregister it by "
-            "hand: "
+            "hand unless another stack declares it: "
         )
+
+    @pytest.mark.parametrize(
+        ("logical_id", "status", "state"),
+        [
+            # The same Update, delivered twice: the other one has succeeded.
+            ("Alice", "UPDATE_COMPLETE", "ENABLED"),
+            ("Bob", "CREATE_COMPLETE", "ENABLED"),
+            ("Bob", "DELETE_IN_PROGRESS", "DISABLED"),
+        ],
+    )
+    @pytest.mark.parametrize("is_own_stack", [True, False])
+    def test_an_entity_that_a_stack_declares_by_now_stays_enabled(
+        self,
+        harness: FunctionHarness,
+        is_own_stack: bool,
+        logical_id: str,
+        status: str,
+        state: str,
+    ) -> None:
+        stack = harness.stack if is_own_stack else harness.another_stack("Other")
+        stack.resources[logical_id] = (harness.registration_id(harness.bob), status)
+        harness.workmail.faults.add("ListAliases", DENIED, times=None)
+        assert "stays enabled" not in failed(move_to_bob(harness, Aliases=[]))
+        assert harness.bob.state == state
+
+    @pytest.mark.parametrize(("declared", "state"), [("bob", "ENABLED"), ("alice", "DISABLED")])
+    def test_an_entity_that_another_stack_may_be_about_to_declare_is_disabled_only_if_it_does_not(
+        self, harness: FunctionHarness, declared: str, state: str
+    ) -> None:
+        other = harness.another_stack("Other", Bob=("", "CREATE_IN_PROGRESS"))
+        physical_id = harness.registration_id(harness.organization.entity(declared))
+        complete_at = harness.now + 200
+
+        def sleep(seconds: float) -> None:
+            harness.now += seconds
+            if harness.now >= complete_at:
+                other.resources["Bob"] = (physical_id, "CREATE_COMPLETE")
+
+        harness.on_sleep = sleep
+        harness.workmail.faults.add("ListAliases", DENIED, times=None)
+        failed(move_to_bob(harness, Aliases=[]))
+        assert harness.bob.state == state
+
+    @pytest.mark.parametrize("unreadable", ["own", "other", "announcements", "in progress"])
+    def test_an_entity_that_a_stack_may_declare_stays_enabled_and_is_named(
+        self, harness: FunctionHarness, unreadable: str
+    ) -> None:
+        other = harness.another_stack("Other")
+        if unreadable == "own":
+            harness.stack.error = client_error("ListStackResources", "ValidationError", "")
+        elif unreadable == "other":
+            other.error = client_error("ListStackResources", "ValidationError", "")
+        elif unreadable == "announcements":
+            error = client_error("GetParametersByPath", "ValidationException", "")
+            harness.announcement_errors.append(error)
+        else:
+            other.resources["Bob"] = ("", "CREATE_IN_PROGRESS")
+        harness.workmail.faults.add("ListAliases", DENIED, times=None)
+        reason = failed(move_to_bob(harness, Aliases=[]))
+        assert "stays enabled and should not, deregister it by hand unless another stack" in reason
+        assert harness.bob.state == "ENABLED"
 
     def test_the_events_own_entity_stays_enabled(self, harness: FunctionHarness) -> None:
         """It was disabled elsewhere, and registering it again does not settle."""
