@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -19,6 +20,12 @@ from workmail_provider.budgets import (
 )
 from workmail_provider.errors import NotReady, RequestFailed, ServiceError
 from workmail_provider.retry import Retry
+
+# At DEBUG the SDK logs whole requests and responses: the response URL in what the function invokes
+# itself with, passwords, and the secrets that they are read from.
+SDK_LOG_LEVEL = logging.WARNING
+for _name in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(SDK_LOG_LEVEL)
 
 # One attempt a call: the budgets decide on retries, and the state is read in between. Seconds.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})

@@ -235,4 +235,6 @@ def test_the_loggers_of_lambda_do_not_change(
         before, imported, afterwards = function.runtime.finish().body
     assert function.cloudformation.response["Status"] == "SUCCESS"
     assert len(before[1]) == 1, "Lambda has given the root logger a handler"
-    assert before == imported == afterwards
+    # The SDK's own, which would log whole requests, are set once.
+    assert before[:4] == imported[:4]
+    assert imported == afterwards

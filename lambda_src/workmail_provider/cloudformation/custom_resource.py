@@ -18,7 +18,7 @@ from typing import Any
 
 from crhelper import FAILED, CfnResource
 
-from workmail_provider.aws import call
+from workmail_provider.aws import SDK_LOG_LEVEL, call
 from workmail_provider.cloudformation.continuation import Continuation
 from workmail_provider.cloudformation.request import (
     Clients,
@@ -59,7 +59,8 @@ class _Dispatcher(CfnResource):
     def __init__(self, response: Response, perform: Callable[[], Outcome], clock: Clock) -> None:
         # The levels that the loggers have: crhelper sets them, by name or by number.
         level: Any = logging.root.level
-        super().__init__(log_level=level, boto_level="NOTSET", sleep_on_delete=0)
+        sdk_level: Any = SDK_LOG_LEVEL
+        super().__init__(log_level=level, boto_level=sdk_level, sleep_on_delete=0)
         self._response = response
         self._clock = clock
 

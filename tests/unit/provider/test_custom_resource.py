@@ -15,6 +15,7 @@ import pytest
 from crhelper import CfnResource
 
 from tests.support.lambda_fakes import SECRET, Context, event
+from workmail_provider.aws import SDK_LOG_LEVEL
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED
@@ -217,8 +218,9 @@ def test_crhelper_makes_no_client_and_changes_no_logger(
     made: list[str] = []
     for owner in (boto3, boto3.Session):
         monkeypatch.setattr(owner, "client", lambda *given, **_: made.append(given[-1]))
-    for name in LOGGERS:
-        restored_loggers.set_level(level if name is None else logging.NOTSET, logger=name)
+    restored_loggers.set_level(level)
+    for name in ("boto", "boto3", "botocore", "urllib3"):
+        restored_loggers.set_level(SDK_LOG_LEVEL, logger=name)
 
     def loggers() -> list[Any]:
         levels = [logging.getLogger(name).level for name in LOGGERS]
