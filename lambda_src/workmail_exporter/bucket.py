@@ -46,7 +46,7 @@ class ManifestBucket(ExportBucket):
 
     def read(self, key: str, first: int = 0, last: int | None = None) -> bytes:
         """The bytes from `first` to `last`, both included; to the end by default."""
-        return self._retrying.fresh().call(lambda: self._read(key, first, last))
+        return self._retrying.call(lambda: self._read(key, first, last))
 
     def read_json(self, key: str) -> Any:
         return json.loads(self.read(key))
@@ -65,7 +65,7 @@ class ManifestBucket(ExportBucket):
             return sorted(lines, key=lambda line: line.recorded_at)
 
     def _repeated(self, operation: str, key: str, **parameters: Any) -> Any:
-        return self._retrying.fresh().call(lambda: self.call(operation, key, Key=key, **parameters))
+        return self._retrying.call(lambda: self.call(operation, key, Key=key, **parameters))
 
     def _read(self, key: str, first: int, last: int | None) -> bytes:
         end = "" if last is None else last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,27 +62,24 @@ class ThrottleDelay:
         self._learned_at = now
 
 
-@dataclass
+@dataclass(frozen=True)
 class Retry:
-    """The budgets of one request and its deadline, on the clock's `now`."""
+    """The deadline of a request, on the clock's `now`, and the retries until then."""
 
     deadline: float
     clock: Clock = field(default_factory=Clock)
     delay: ThrottleDelay = field(default_factory=ThrottleDelay)
-    _began: dict[Budget, float] = field(default_factory=dict)
-    _attempts: dict[Budget, int] = field(default_factory=dict)
-
-    def fresh(self) -> Retry:
-        """The same deadline with unspent budgets, for what follows a long wait."""
-        return Retry(self.deadline, self.clock, self.delay)
 
     def call(self, step: Callable[[], T]) -> T:
         """The result of `step`, which is repeated while it raises NotReady.
 
-        Raises BudgetSpent when the budget or the time of the request is spent, and RequestFailed
-        when there was no time for the first attempt.
+        Each call has budgets of its own: what an earlier one waited for is over. Raises BudgetSpent
+        when a budget or the time of the request is spent, and RequestFailed when there was no time
+        for the first attempt.
         """
         last: NotReady | None = None
+        began: dict[Budget, float] = {}
+        attempts: Counter[Budget] = Counter()
         self._sleep(self.delay.seconds(self.clock.now()))
         while self.clock.now() < self.deadline:
             try:
@@ -91,13 +89,17 @@ class Retry:
             else:
                 self.delay.succeeded(self.clock.now())
                 return result
-            if self._waited(last.budget) >= last.budget.seconds:
+            budget, now = last.budget, self.clock.now()
+            waited = now - began.setdefault(budget, now)
+            if waited >= budget.seconds:
                 break
-            self._back_off(last.budget)
+            self._sleep(_ceiling(budget, attempts[budget]), budget.seconds - waited)
+            attempts[budget] += 1
         if last is None:
             raise RequestFailed("the function ran out of time before it began: deploy again")
-        waited = f"waited {self._waited(last.budget):.0f} s for the {last.budget.name}"
-        raise BudgetSpent(last.budget, f"{last} ({waited})") from last
+        waited = self.clock.now() - began[last.budget]
+        message = f"{last} (waited {waited:.0f} s for the {last.budget.name})"
+        raise BudgetSpent(last.budget, message) from last
 
     def through_throttling(self, request: Callable[[], T]) -> T:
         """The result of one call to AWS, which alone is repeated while it is throttled.
@@ -118,15 +120,6 @@ class Retry:
                     raise BudgetSpent(budget, f"{error} ({waited})") from error
             self._sleep(_ceiling(budget, attempt), began + budget.seconds - now)
             attempt += 1
-
-    def _waited(self, budget: Budget) -> float:
-        now = self.clock.now()
-        return now - self._began.setdefault(budget, now)
-
-    def _back_off(self, budget: Budget) -> None:
-        attempt = self._attempts.get(budget, 0)
-        self._attempts[budget] = attempt + 1
-        self._sleep(_ceiling(budget, attempt), budget.seconds - self._waited(budget))
 
     def _sleep(self, ceiling: float, longest: float = math.inf) -> None:
         """Sleeps half of `ceiling` to all of it, at most `longest` and until the deadline."""

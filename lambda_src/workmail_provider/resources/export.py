@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 from workmail_provider.budgets import STATE_CHANGED
 from workmail_provider.cloudformation.request import Invocation
@@ -24,8 +22,6 @@ from workmail_provider.rules.exports import (
 from workmail_provider.rules.manifest import ManifestLine, Verdict, iso
 from workmail_provider.workmail.exports import ExportJobs, ExportLimitReached, ExportRefused
 from workmail_provider.workmail.organization import NoLongerEnabled, Organization
-
-T = TypeVar("T")
 
 _RUN = "removal"
 _ENDED = {ExportState.FAILED: "failed", ExportState.CANCELLED: "was cancelled"}
@@ -50,6 +46,7 @@ class ExportBeforeRemoval:
         began_at: datetime,
     ) -> None:
         self._invocation = invocation
+        self._call = invocation.retry.call
         self._organization = organization
         self._jobs = ExportJobs(organization)
         self._destination = destination
@@ -209,10 +206,6 @@ class ExportBeforeRemoval:
     def _find_again(self, job: ExportJob) -> ExportJob:
         # A new job may not show yet.
         return self._call(lambda: self._jobs.find(job.job_id)) or job
-
-    def _call(self, step: Callable[[], T]) -> T:
-        """Each call has budgets of its own: what one of them waited for is over by the next."""
-        return self._invocation.retry.fresh().call(step)
 
     def _log(self, action: str, why: str) -> None:
         entity = self._entity

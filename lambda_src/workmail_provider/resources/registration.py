@@ -365,14 +365,12 @@ class _Deregistration:
         return self._exported
 
     def _run(self) -> None:
-        retry = self._invocation.retry.fresh()
         progress = None
         while progress is not _Progress.DONE:
-            progress = retry.call(self._find_and_act)
+            progress = self._invocation.retry.call(self._find_and_act)
             if progress is _Progress.EXPORT_NEEDED and self._export:
+                # That takes up to hours: everything is found again.
                 self._exported = self._export.run()
-                # That takes up to hours: everything is found again, with new budgets.
-                retry = retry.fresh()
 
     def _find_and_act(self) -> _Progress:
         entity = self._organization.find(self._id.entity_id)

@@ -168,6 +168,14 @@ class TestUserAttributes:
         succeeded(harness.send("Update", own, **declared))
         assert harness.workmail.calls.of("UpdateUser") == []
 
+    def test_they_wait_for_a_state_as_long_as_the_registration_did_before(
+        self, harness: FunctionHarness
+    ) -> None:
+        harness.workmail.behaviour = Behaviour(settle_delay=110)
+        harness.workmail.faults.add("UpdateUser", Failure("EntityStateException"), times=8)
+        succeeded(harness.send("Create", UserAttributes={"JobTitle": "Explorer"}))
+        assert harness.alice.attributes["JobTitle"] == "Explorer"
+
     def test_one_that_is_not_declared_is_kept(self, harness: FunctionHarness) -> None:
         own = succeeded(harness.send("Create", UserAttributes={"JobTitle": "Explorer"}))
         succeeded(harness.send("Update", own, UserAttributes={"City": "Oxford"}))

@@ -94,12 +94,13 @@ def test_each_condition_has_a_budget_of_its_own(process: Process) -> None:
     assert process.call(step) == "ready"
 
 
-def test_a_fresh_retry_has_unspent_budgets_and_the_same_deadline(process: Process) -> None:
-    retry = Retry(250, process.clock, process.delay)
+def test_each_call_has_unspent_budgets_and_the_same_deadline(process: Process) -> None:
+    """What an earlier call waited for is over, and the time since then was no wait."""
+    retry = process.retry(250)
     assert retry.call(process.until((100, ENTITY_VISIBLE))) == "ready"
-    assert retry.fresh().call(process.until((200, ENTITY_VISIBLE))) == "ready"
+    assert retry.call(process.until((200, ENTITY_VISIBLE))) == "ready"
     with pytest.raises(RequestFailed, match=r"waited 4\d s"):
-        retry.fresh().call(process.until((9999, ENTITY_VISIBLE)))
+        retry.call(process.until((9999, ENTITY_VISIBLE)))
 
 
 def test_no_attempt_begins_after_the_functions_time(process: Process) -> None:
