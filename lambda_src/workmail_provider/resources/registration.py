@@ -146,6 +146,9 @@ class _Convergence:
         if step is not Step.REGISTER:
             self._refuse_managed_elsewhere(entity)
         if step is Step.NONE:
+            if self._registered:
+                # Another address may have shown in between.
+                self._invocation.set_physical_id(str(RegistrationId.of(entity)))
             self._log("done", "as declared" if self._registered else "already as declared", entity)
             return entity
         if step is Step.UPDATE_ADDRESS:

@@ -306,10 +306,14 @@ class TestAnotherAddress:
             "old@example.com",
         )
 
+    @pytest.mark.parametrize("fails", [False, True])
     def test_a_declared_address_that_shows_late_is_waited_for(
-        self, harness: FunctionHarness
+        self, harness: FunctionHarness, fails: bool
     ) -> None:
-        """WorkMail accepted the registration, and shows another address at first."""
+        """WorkMail accepted the registration, and shows another address at first.
+
+        What fails after that is a Create that may have enabled the entity: its Delete cleans up.
+        """
         harness.workmail.behaviour = Behaviour(settle_delay=30)
         harness.enable("alice", "old@example.com", ago=10)
         shows_at = harness.now + 60
@@ -321,8 +325,11 @@ class TestAnotherAddress:
                 harness.alice.registration = replace(registration, email="alice@example.com")
 
         harness.on_sleep = sleep
-        response = harness.send("Create")
-        assert succeeded(response) == harness.registration_id(harness.alice)
+        if fails:
+            harness.workmail.faults.add("ListAliases", Failure("InvalidParameterException"))
+        response = harness.send("Create", Aliases=[])
+        assert response["Status"] == ("FAILED" if fails else "SUCCESS")
+        assert response["PhysicalResourceId"] == harness.registration_id(harness.alice)
         assert harness.now - shows_at < 10
 
 
