@@ -27,8 +27,9 @@ SDK_LOG_LEVEL = logging.WARNING
 for _name in ("boto3", "botocore", "urllib3"):
     logging.getLogger(_name).setLevel(SDK_LOG_LEVEL)
 
-# One attempt a call: the budgets decide on retries, and the state is read in between. Seconds.
-_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+# One attempt a call: the budgets decide on retries, and the state is read in between. Seconds: the
+# last call of a request may hang and still leaves time to undo it and to respond.
+_CONFIG = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 1})
 _THROTTLED = frozenset(
     {
         "LimitExceededException",

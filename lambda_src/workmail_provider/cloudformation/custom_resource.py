@@ -35,8 +35,9 @@ from workmail_provider.log import RequestLog
 from workmail_provider.retry import Backoff, Clock, Retry, ThrottleDelay
 
 _RESPOND_BEFORE_END = 0.5  # seconds
-# Kept for undoing a failed Update, and for responding, in seconds: an eighth of a short time.
-_RESERVE = 15.0
+# Kept for a last call that hangs, for undoing a failed Update, and for responding, in seconds: an
+# eighth of a short time.
+_RESERVE = 20.0
 _LAST_RESERVE = 2.0
 # Kept for the work after a long wait: a quarter of a short time. With more, a chain of
 # invocations would be longer than Lambda lets a function invoke itself.
@@ -212,7 +213,7 @@ class _Execution:
 
         def invoke() -> None:
             call(
-                invocation.last_retry,
+                invocation.retry,
                 "lambda",
                 client,
                 "Invoke",
@@ -223,7 +224,7 @@ class _Execution:
             )
 
         try:
-            self.response.hand_off(lambda: invocation.last_retry.call(invoke))
+            self.response.hand_off(lambda: invocation.retry.call(invoke))
         except ProviderError as error:
             # The progress so far is in the log.
             raise RequestFailed(

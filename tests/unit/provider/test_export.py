@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from local_aws.workmail import Behaviour, Failure
 from local_aws.workmail import Entity as LocalEntity
 from tests.support.harness import EXPORT, FunctionHarness, Stack, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
+from workmail_provider.aws import make_client
 from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.exports import (
     ExportDestination,
@@ -521,6 +523,24 @@ class TestBeyondOneInvocation:
         assert harness.invocations > 3
         assert harness.alice.state == "DISABLED"
         assert len(harness.exports.jobs) == 1
+
+    def test_a_response_never_waits_for_an_invocation_that_may_hang(
+        self, harness: ExportHarness
+    ) -> None:
+        """The last one begins early enough, because a response is sent before or after it."""
+        config = make_client("lambda", "us-east-1").meta.config
+        sent_at: list[float] = []
+
+        class Unreachable(list[Exception]):
+            def pop(self, *_: object) -> Exception:
+                sent_at.append(harness.now)
+                return ReadTimeoutError(endpoint_url="https://lambda")
+
+        harness.invoke_errors = Unreachable([ReadTimeoutError(endpoint_url="https://lambda")])
+        harness.exports.duration = 40 * MINUTE
+        began = harness.now
+        assert "could not invoke itself to continue" in failed(harness.delete(seconds=600.0))
+        assert sent_at[-1] + config.connect_timeout + config.read_timeout < began + 600
 
     @pytest.mark.parametrize("seconds", [300.0, 600.0, 900.0])
     def test_lambda_does_not_stop_it_as_a_loop(

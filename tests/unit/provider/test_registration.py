@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.workmail import Behaviour, Drop, Failure
+from local_aws.workmail import Behaviour, Drop, Failure, NoAnswer
 from tests.support.harness import (
     OTHER_ORGANIZATION_ID,
     FunctionHarness,
@@ -20,6 +20,7 @@ from tests.support.harness import (
     succeeded,
 )
 from tests.support.lambda_fakes import ORGANIZATION_ID
+from workmail_provider.aws import make_client
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
 DENIED = Failure("AccessDeniedException")
@@ -415,6 +416,29 @@ class TestFailing:
         harness.workmail.faults.add("RegisterToWorkMail", Drop(after_work=after_work), times=None)
         assert "stays enabled" not in failed(move_to_bob(harness))
         assert harness.bob.state == "DISABLED"
+
+    def test_a_registration_that_hangs_at_the_last_moment_is_undone_in_time(
+        self, harness: FunctionHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = make_client("workmail", "us-east-1").meta.config
+        hangs_for = config.connect_timeout + config.read_timeout
+        began, sent_at, perform = harness.now, list[float](), harness.workmail.perform
+
+        def hang_at_register(operation: str, *given: Any, **named: Any) -> dict[str, Any]:
+            response = perform(operation, *given, **named)
+            if operation == "RegisterToWorkMail":
+                sent_at.append(harness.now)
+                harness.now += hangs_for
+                raise NoAnswer(hangs_for)
+            return response
+
+        monkeypatch.setattr(harness.workmail, "perform", hang_at_register)
+        # The last attempt is at the moment when no other one may begin.
+        harness.workmail.faults.add("DescribeUser", Failure("ThrottlingException"), times=16)
+        failed(move_to_bob(harness, seconds=180))
+        assert began + 150 < sent_at[-1]
+        assert harness.bob.state == "DISABLED"
+        assert harness.now < began + 180
 
     def test_an_entity_is_disabled_after_a_crash_while_it_is_registered(
         self, harness: FunctionHarness, monkeypatch: pytest.MonkeyPatch
