@@ -21,6 +21,7 @@ from workmail_provider.cloudformation.response import NEVER_CREATED
 SETTLES_WITHIN = 100.0
 _LONGEST_BODY = 4096
 _LONGEST_PHYSICAL_ID = 1024
+_READS = ("Describe", "List")
 _MAY_STAY_ENABLED = "stays enabled and should not"
 
 
@@ -82,8 +83,8 @@ class RegistrationOracle:
         - What is enabled by hand during an operation counts as enabled by the operation.
         - A Delete that comes while a later operation moves the stack counts as that operation's,
           and then the same logical id does not speak for the entity.
-        - A Create or an Update that comes late does what it declares: it may enable an entity that
-          the stack has given up. It disables none.
+        - A Create that comes late does what it declares: it may enable an entity that the stack has
+          given up. It disables none.
         """
         if event.is_late:
             return "late"
@@ -147,6 +148,7 @@ class RegistrationOracle:
             self.violate(f"{operation} was sent the response URL: {run.event}")
         if operation == "StartMailboxExportJob":
             self._judge_export(run, parameters)
+        self._judge_lateness(run, operation)
         if operation not in CHANGING:
             return
         event, entity_id = run.event, parameters["EntityId"]
@@ -166,6 +168,12 @@ class RegistrationOracle:
                 self.violate(f"{operation} with undeclared {parameters}: {event}")
             if not run.was_interrupted:
                 self._judge_change(run, operation, entity)
+
+    def _judge_lateness(self, run: Run, operation: str) -> None:
+        """A late Update only reads: a later one may have declared something else."""
+        is_late_update = run.event.request_type == "Update" and run.event.is_late
+        if is_late_update and not run.was_interrupted and not operation.startswith(_READS):
+            self.violate(f"{operation} comes late: {run.event}")
 
     def _judge_change(self, run: Run, operation: str, entity: Entity) -> None:
         """Only an Update changes an address, and none enables what was disabled outside."""

@@ -29,7 +29,7 @@ from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
-from workmail_provider.resources import entity, membership, registration
+from workmail_provider.resources import entity, membership, organization, registration
 from workmail_provider.resources.entity import EntityResource
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
@@ -425,7 +425,7 @@ def a_create_removes_aliases(patch: pytest.MonkeyPatch) -> None:
 
 
 @found_by(sequences.an_update_that_removes_an_alias_comes_late)
-def late_updates_remove(patch: pytest.MonkeyPatch) -> None:
+def late_updates_change(patch: pytest.MonkeyPatch) -> None:
     _change_operations(patch, is_over=False)
 
 
@@ -555,5 +555,5 @@ def _change_operations(patch: pytest.MonkeyPatch, **changed: bool) -> None:
         seen = {"is_over": real.is_over, "rolls_back": real.rolls_back, **changed}
         return SimpleNamespace(status=real.status, **seen)
 
-    for module in (entity, membership, registration):
+    for module in (entity, membership, organization, registration):
         patch.setattr(module, "stack_operation", change)

@@ -37,7 +37,6 @@ def registration(properties: Properties) -> RegistrationDeclaration:
         organization_id=text(properties, "OrganizationId"),
         entity_id=text(properties, "EntityId"),
         email=text(properties, "Email"),
-        region=organization_region(properties),
         adopt_existing=boolean(properties, "AdoptExisting", "true"),
         export=export_destination(properties),
         aliases=aliases(properties),
@@ -70,7 +69,6 @@ def entity(properties: Properties) -> EntityDeclaration:
         attributes[HIDDEN] = boolean(attributes, HIDDEN, "false")
     return EntityDeclaration(
         organization_id=text(properties, "OrganizationId"),
-        region=organization_region(properties),
         name=text(properties, "Name"),
         adopt_existing=boolean(properties, "AdoptExisting", "true"),
         attributes=attributes,
@@ -85,7 +83,6 @@ def member_list(
     options = structure(properties, BOOKING_OPTIONS)
     return MemberListDeclaration(
         organization_id=text(properties, "OrganizationId"),
-        region=organization_region(properties),
         entity_id=text(properties, kind.id_name),
         members=optional_texts(properties, list_kind.declared_as),
         booking_options={name: boolean(options, name, "false") for name in options},
@@ -100,7 +97,6 @@ def roster(properties: Properties) -> RosterDeclaration:
         )
     return RosterDeclaration(
         organization_id=text(properties, "OrganizationId"),
-        region=organization_region(properties),
         entries=optional_texts(properties, "Entries") or (),
         retained=optional_texts(properties, "Retained") or (),
         maximum_removals=maximum,

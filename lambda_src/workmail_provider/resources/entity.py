@@ -15,6 +15,7 @@ from workmail_provider.cloudformation.ownership import Ownership, stack_operatio
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.errors import NotReady, RequestFailed, ServiceError
 from workmail_provider.resources import declarations
+from workmail_provider.resources.organization import organization
 from workmail_provider.rules.entities import (
     Entity,
     EntityDeclaration,
@@ -27,7 +28,7 @@ from workmail_provider.rules.entities import (
 from workmail_provider.rules.kinds import EntityKind
 from workmail_provider.rules.physical_ids import EntityPhysicalId
 from workmail_provider.workmail.entities import EntityDirectory
-from workmail_provider.workmail.organization import Organization, OrganizationGone
+from workmail_provider.workmail.organization import OrganizationGone
 
 
 class EntityResource:
@@ -98,13 +99,7 @@ class _Convergence:
         is_here = own and own.organization_id == declared.organization_id
         self._own = own if is_here else None
         self._directory = EntityDirectory(
-            Organization(
-                invocation.clients("workmail", declared.region),
-                declared.organization_id,
-                invocation.retry,
-            ),
-            kind,
-            declared.name,
+            organization(invocation, declared.organization_id), kind, declared.name
         )
         self._created_id: str | None = None
         self._may_have_created = False
@@ -219,7 +214,7 @@ class _Convergence:
 
     def _reset_password(self, entity: Entity) -> None:
         operation = stack_operation(self._invocation)
-        if operation.rolls_back or operation.is_over:
+        if operation.rolls_back:
             self._log("retain password", f"the stack is {operation.status}", entity)
             return
         self._log("reset password", "ResetPassword has changed", entity)
@@ -266,11 +261,9 @@ class _Deletion:
         self._invocation = invocation
         self._kind = kind
         self._id = own
-        region = declarations.organization_region(invocation.request.properties)
-        organization = Organization(
-            invocation.clients("workmail", region), own.organization_id, invocation.retry
+        self._directory = EntityDirectory(
+            organization(invocation, own.organization_id), kind, own.entity_id
         )
-        self._directory = EntityDirectory(organization, kind, own.entity_id)
         self._deleted = False
 
     def run(self) -> None:

@@ -7,11 +7,11 @@ from workmail_provider.cloudformation.ownership import stack_operation
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.errors import NotReady, RequestFailed, shown
 from workmail_provider.resources import declarations
+from workmail_provider.resources.organization import organization
 from workmail_provider.rules.entities import Entity, MemberListDeclaration, changes, exists
 from workmail_provider.rules.kinds import BOOKING_OPTIONS, EntityKind, MemberListKind
 from workmail_provider.rules.physical_ids import EntityPhysicalId
 from workmail_provider.workmail.entities import EntityDirectory
-from workmail_provider.workmail.organization import Organization
 
 
 class MembershipResource:
@@ -53,12 +53,9 @@ class _Convergence:
         self._kind = kind
         self._list_kind = list_kind
         self._declared = declared
-        organization = Organization(
-            invocation.clients("workmail", declared.region),
-            declared.organization_id,
-            invocation.retry,
+        self._directory = EntityDirectory(
+            organization(invocation, declared.organization_id), kind, declared.entity_id
         )
-        self._directory = EntityDirectory(organization, kind, declared.entity_id)
         self._member_ids: dict[str, str] = {}
 
     def run(self) -> str:
@@ -95,9 +92,6 @@ class _Convergence:
         return undeclared
 
     def _remove_members(self, entity: Entity, undeclared: list[str]) -> None:
-        if undeclared and stack_operation(self._invocation).is_over:
-            self._log("retain", "CloudFormation no longer waits: the declaration may be outdated")
-            return
         for member_id in undeclared:
             self._log("disassociate", f"{member_id} is not a declared {self._list_kind.word}")
             self._directory.disassociate(entity, self._list_kind, member_id)

@@ -13,6 +13,7 @@ from workmail_provider.cloudformation.response import NEVER_CREATED
 from workmail_provider.errors import BudgetSpent, NotReady, ProviderError, RequestFailed, shown
 from workmail_provider.resources import declarations
 from workmail_provider.resources.export import ExportBeforeRemoval
+from workmail_provider.resources.organization import organization
 from workmail_provider.rules.aliases import to_add, to_remove
 from workmail_provider.rules.entities import Entity, EntityState, changes
 from workmail_provider.rules.exports import ExportJob, is_outdated
@@ -31,7 +32,6 @@ from workmail_provider.workmail.entities import EntityDirectory
 from workmail_provider.workmail.organization import (
     EntityNotFound,
     NoLongerEnabled,
-    Organization,
     OrganizationGone,
     not_found_message,
 )
@@ -92,11 +92,7 @@ class _Convergence:
         self._invocation = invocation
         self._declared = declared
         self._own = own
-        self._organization = Organization(
-            invocation.clients("workmail", declared.region),
-            declared.organization_id,
-            invocation.retry,
-        )
+        self._organization = organization(invocation, declared.organization_id)
         self._began_at = invocation.utc_now()
         self._entity: Entity | None = None
         self._registered = False
@@ -268,7 +264,7 @@ class _Convergence:
             return
         operation = stack_operation(self._invocation)
         # What the update that failed declared may have existed before it.
-        if operation.rolls_back or operation.is_over:
+        if operation.rolls_back:
             self._log("retain aliases", f"the stack is {operation.status}", entity)
             return
         for alias in removed:
@@ -341,13 +337,7 @@ class _Deregistration:
     def __init__(self, invocation: Invocation, registration_id: RegistrationId) -> None:
         self._invocation = invocation
         self._id = registration_id
-        self._organization = Organization(
-            invocation.clients(
-                "workmail", declarations.organization_region(invocation.request.properties)
-            ),
-            registration_id.organization_id,
-            invocation.retry,
-        )
+        self._organization = organization(invocation, registration_id.organization_id)
         self._export: ExportBeforeRemoval | None = None
         self._exported: ExportJob | None = None
         self._deregistered = False

@@ -12,6 +12,7 @@ from workmail_provider.cloudformation.ownership import declared_outside, stack_o
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.errors import RequestFailed
 from workmail_provider.resources import declarations
+from workmail_provider.resources.organization import organization
 from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.kinds import EntityType
 from workmail_provider.rules.removals import (
@@ -21,7 +22,7 @@ from workmail_provider.rules.removals import (
     entity_names,
     removed_entries,
 )
-from workmail_provider.workmail.organization import EntityNotFound, Organization
+from workmail_provider.workmail.organization import EntityNotFound
 
 _REGISTRATION = "registration"
 _SHOWN = 10
@@ -77,9 +78,7 @@ class _Lookup:
 
     def __init__(self, invocation: Invocation, roster: RosterDeclaration) -> None:
         self._invocation = invocation
-        self._organization = Organization(
-            invocation.clients("workmail", roster.region), roster.organization_id, invocation.retry
-        )
+        self._organization = organization(invocation, roster.organization_id)
 
     def not_declared(self, removed: list[str], added: list[str]) -> list[str]:
         """Those that neither another stack declares nor this one by another name or id."""

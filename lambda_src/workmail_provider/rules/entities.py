@@ -43,7 +43,6 @@ class EntityDeclaration:
     """A user, group or resource as a template declares it; what is left out is not managed."""
 
     organization_id: str
-    region: str | None
     name: str
     adopt_existing: bool
     attributes: Mapping[str, Any]
@@ -60,7 +59,6 @@ class MemberListDeclaration:
     """
 
     organization_id: str
-    region: str | None
     entity_id: str
     members: tuple[str, ...] | None
     booking_options: Mapping[str, bool]

@@ -24,7 +24,6 @@ class RegistrationDeclaration:
     organization_id: str
     entity_id: str
     email: str
-    region: str | None
     adopt_existing: bool
     # Parsed with the rest, so that a mistake fails the deployment and not the later Delete.
     export: ExportDestination | None

@@ -17,7 +17,6 @@ class RosterDeclaration:
     """
 
     organization_id: str
-    region: str | None
     entries: tuple[str, ...]
     retained: tuple[str, ...]
     # A number, or a share such as `25%`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_workmail import WorkMailClient
 
 NOT_FOUND = "EntityNotFoundException"
+_READS = ("Describe", "Get", "List")
 _RESOURCE_ID_PREFIX = "r-"
 _DESCRIBE = {
     EntityType.USER: ("DescribeUser", "UserId"),
@@ -46,9 +47,17 @@ class OrganizationGone(ProviderError):
 class Organization:
     """One WorkMail organization and its entities."""
 
-    def __init__(self, client: WorkMailClient, organization_id: str, retry: Retry) -> None:
+    def __init__(
+        self,
+        client: WorkMailClient,
+        organization_id: str,
+        retry: Retry,
+        before_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`before_change` is called before each call that does not only read."""
         self._client = client
         self._retry = retry
+        self._before_change = before_change
         self.organization_id = organization_id
         self.name = f"organization {organization_id}"
 
@@ -138,6 +147,8 @@ class Organization:
 
     def call(self, operation: str, *, judged: Container[str] = (), **parameters: Any) -> Any:
         """The response of one call; errors of the organization itself are explained here."""
+        if not operation.startswith(_READS):
+            self._before_change()
         try:
             return self._call(operation, judged=judged, **parameters)
         except ServiceError as error:

@@ -253,7 +253,7 @@ class TestAdopting:
         harness.enable("alice", "old@example.com")
         own = harness.registration_id(harness.alice)
         succeeded(harness.send("Update", own, AdoptExisting="false"))
-        assert harness.stack_calls == []
+        assert harness.stack_calls == ["DescribeStacks"]
 
 
 class TestAnotherAddress:
@@ -561,8 +561,14 @@ class TestFailing:
         self, harness: FunctionHarness, unreadable: str
     ) -> None:
         other = harness.another_stack("Other")
-        if unreadable == "own":
+
+        def sleep(seconds: float) -> None:
+            """It is readable before the registration."""
+            harness.now += seconds
             harness.stack.error = client_error("ListStackResources", "ValidationError", "")
+
+        if unreadable == "own":
+            harness.on_sleep = sleep
         elif unreadable == "other":
             other.error = client_error("ListStackResources", "ValidationError", "")
         elif unreadable == "announcements":
