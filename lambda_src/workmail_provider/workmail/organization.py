@@ -190,7 +190,9 @@ class Organization:
                     f"{domain} is not verified in {self.name}: verify the domain in "
                     "WorkMail, then deploy again",
                 )
-            case "EntityNotFoundException":
+            # The second code is documented for other operations. Terraform's provider, which is
+            # tested against the real WorkMail, retries a registration on it.
+            case "EntityNotFoundException" | "ResourceNotFoundException":
                 return NotReady(
                     ENTITY_VISIBLE, not_found_message(str(entity), self.organization_id)
                 )

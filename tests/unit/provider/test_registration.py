@@ -112,6 +112,14 @@ class TestConverging:
         succeeded(harness.send("Create"))
         assert 60 <= harness.now - began < 70
 
+    @pytest.mark.parametrize("code", ["EntityNotFoundException", "ResourceNotFoundException"])
+    def test_an_entity_that_a_registration_does_not_find_at_first_is_waited_for(
+        self, harness: FunctionHarness, code: str
+    ) -> None:
+        harness.workmail.faults.add("RegisterToWorkMail", Failure(code), times=3)
+        succeeded(harness.send("Create"))
+        assert harness.alice.state == "ENABLED"
+
     def test_an_entity_that_never_shows_is_named_after_two_minutes(
         self, harness: FunctionHarness
     ) -> None:
@@ -825,6 +833,7 @@ class TestMessages:
             ("DirectoryServiceAuthenticationFailedException", "refuses WorkMail's credentials"),
             ("DirectoryUnavailableException", "is not available: check it"),
             ("EntityNotFoundException", "create the user, group or resource first"),
+            ("ResourceNotFoundException", "create the user, group or resource first"),
             ("EntityStateException", "refuses to change the state of user alice"),
             ("EntityAlreadyRegisteredException", "refuses to change the state of user alice"),
             ("InvalidParameterException", "does not accept alice@example.com for user alice"),
