@@ -76,16 +76,16 @@ def call(
     operation: str,
     on: str,
     *,
-    judged: Container[str] = (),
+    final_codes: Container[str] = (),
     **parameters: Any,
 ) -> Any:
     """The response of one AWS call; `on` is what it is about, for error messages.
 
     A throttled call is repeated here. Raises NotReady for what else may pass by itself,
-    ServiceError for every other error response and for the `judged` codes, and RequestFailed when
-    the call could not be made or stays throttled.
+    ServiceError for every other error response and for `final_codes`, and RequestFailed when the
+    call could not be made or stays throttled.
     """
-    request = partial(_call_once, service, client, operation, on, judged, parameters)
+    request = partial(_call_once, service, client, operation, on, final_codes, parameters)
     return retry.through_throttling(request)
 
 
@@ -94,7 +94,7 @@ def _call_once(
     client: Any,
     operation: str,
     on: str,
-    judged: Container[str],
+    final_codes: Container[str],
     parameters: Mapping[str, Any],
 ) -> Any:
     action = f"{service}:{_ACTIONS.get(operation, operation)}"
@@ -104,7 +104,7 @@ def _call_once(
         code = error.response["Error"].get("Code", "Unknown")
         message = error.response["Error"].get("Message", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in judged:
+        if code in final_codes:
             raise ServiceError(action, code, message) from error
         if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
             raise NotReady(

@@ -31,6 +31,10 @@ class RequestLog:
             _LOGGER.propagate = False
         self._request = dict(request)
 
+    def on(self, **on: str) -> RequestLog:
+        """The same for lines that are all about this."""
+        return RequestLog({**on, **self._request})
+
     def info(self, action: str, why: str, **on: str) -> None:
         """One line: what is done, why, and on what."""
         self._write(logging.INFO, {"action": action, **on, "why": why})

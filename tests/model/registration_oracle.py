@@ -182,7 +182,7 @@ class RegistrationOracle:
         if operation == "UpdatePrimaryEmailAddress":
             if not is_own and not event.rolls_back:
                 self.violate(f"{entity.name} has another address: {event}")
-        elif is_own and not _declares_anew(event):
+        elif is_own and not _email_changed(event):
             self.violate(f"{entity.name} was disabled outside: {event}")
 
     def violate(self, message: str) -> None:
@@ -365,7 +365,7 @@ class RegistrationOracle:
         assert run.response["PhysicalResourceId"] == physical_id
         if not found(entity, self._time.now).is_settled:
             return
-        if physical_id == event.physical_id and not _declares_anew(event):
+        if physical_id == event.physical_id and not _email_changed(event):
             before = run.found[entity.entity_id]
             if before.state != "ENABLED" or not before.is_settled:
                 self.seen["stays disabled"] += 1
@@ -516,7 +516,7 @@ class RegistrationOracle:
         assert email.casefold() == declared.email.casefold(), f"{where}: {email} is its address"
 
 
-def _declares_anew(event: Event) -> bool:
+def _email_changed(event: Event) -> bool:
     """Whether an Update changes the address."""
     return event.old is None or event.old.email.casefold() != event.declared.email.casefold()
 

@@ -176,12 +176,12 @@ def every_update_enables(patch: pytest.MonkeyPatch) -> None:
 
 @found_by(sequences.a_failed_creation_is_deleted, MailboxLost)
 def any_enabled_date_is_later(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "was_enabled_by", lambda *_: False)
+    patch.setattr(registration, "was_enabled_before", lambda *_: False)
 
 
 @found_by(sequences.a_create_fails_after_it_has_enabled_an_entity)
 def any_enabled_date_is_earlier(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registration, "was_enabled_by", lambda *_: True)
+    patch.setattr(registration, "was_enabled_before", lambda *_: True)
 
 
 @found_by(WithoutExports)

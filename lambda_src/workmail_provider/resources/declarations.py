@@ -33,12 +33,13 @@ def organization_region(properties: Properties) -> str | None:
 
 
 def registration(properties: Properties) -> RegistrationDeclaration:
+    # Parsed, so that a mistake fails the deployment and not the later Delete.
+    export_destination(properties)
     return RegistrationDeclaration(
         organization_id=text(properties, "OrganizationId"),
         entity_id=text(properties, "EntityId"),
         email=text(properties, "Email"),
         adopt_existing=boolean(properties, "AdoptExisting", "true"),
-        export=export_destination(properties),
         aliases=aliases(properties),
         remove_other_aliases=boolean(properties, "RemoveOtherAliases", "false"),
         user_attributes=structure(properties, "UserAttributes"),

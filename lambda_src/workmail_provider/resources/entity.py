@@ -264,6 +264,9 @@ class _Deletion:
         self._directory = EntityDirectory(
             organization(invocation, own.organization_id), kind, own.entity_id
         )
+        self._log = invocation.log.on(
+            organization_id=own.organization_id, entity_id=own.entity_id
+        ).info
         self._deleted = False
 
     def run(self) -> None:
@@ -297,8 +300,3 @@ class _Deletion:
         self._directory.delete(entity)
         self._deleted = True
         return False
-
-    def _log(self, action: str, why: str) -> None:
-        self._invocation.log.info(
-            action, why, organization_id=self._id.organization_id, entity_id=self._id.entity_id
-        )

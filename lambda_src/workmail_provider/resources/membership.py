@@ -50,6 +50,9 @@ class _Convergence:
         declared: MemberListDeclaration,
     ) -> None:
         self._invocation = invocation
+        self._log = invocation.log.on(
+            organization_id=declared.organization_id, entity_id=declared.entity_id
+        ).info
         self._kind = kind
         self._list_kind = list_kind
         self._declared = declared
@@ -135,11 +138,3 @@ class _Convergence:
                 f"{name} is not in organization {self._declared.organization_id}: create it "
                 "first, or correct the declaration",
             )
-
-    def _log(self, action: str, why: str) -> None:
-        self._invocation.log.info(
-            action,
-            why,
-            organization_id=self._declared.organization_id,
-            entity_id=self._declared.entity_id,
-        )

@@ -24,8 +24,8 @@ from workmail_provider.rules.registration import (
     Step,
     has_mail_to_export,
     next_step,
-    was_enabled_by,
-    was_surely_enabled_by,
+    was_enabled_before,
+    was_surely_enabled_before,
 )
 from workmail_provider.workmail.aliases import Aliases
 from workmail_provider.workmail.entities import EntityDirectory
@@ -80,7 +80,9 @@ def _outcome(entity: Entity) -> Outcome:
 
 
 def _ownership(invocation: Invocation, entity: Entity) -> Ownership:
-    return Ownership(invocation, RegistrationId.of(entity), lambda at: was_enabled_by(entity, at))
+    return Ownership(
+        invocation, RegistrationId.of(entity), lambda at: was_enabled_before(entity, at)
+    )
 
 
 class _Convergence:
@@ -136,7 +138,7 @@ class _Convergence:
         """The entity if it is as declared, None after a change: then it is found again."""
         entity = self._find()
         step = next_step(entity, self._declared.email)
-        if step is Step.UPDATE_ADDRESS or was_surely_enabled_by(entity, self._began_at):
+        if step is Step.UPDATE_ADDRESS or was_surely_enabled_before(entity, self._began_at):
             # Enabled under another address, or earlier: not by this invocation.
             self._may_have_registered = False
         if step is not Step.REGISTER:
@@ -158,7 +160,7 @@ class _Convergence:
                 f"{entity} of organization {entity.organization_id} still reads {entity.state}: "
                 "look at it in WorkMail, then deploy again",
             )
-        if self._is_own(entity) and not self._declares_anew():
+        if self._is_own(entity) and not self._email_or_revision_changed():
             self._log("retain", "it was disabled outside this stack, and stays disabled", entity)
             return entity
         self._register(entity)
@@ -209,7 +211,7 @@ class _Convergence:
         """
         return self._is_own(entity) or stack_operation(self._invocation).rolls_back
 
-    def _declares_anew(self) -> bool:
+    def _email_or_revision_changed(self) -> bool:
         """Whether this Update changes what the registration declares, not only an option."""
         before = self._invocation.request.old_properties
         return str(
@@ -341,6 +343,9 @@ class _Deregistration:
         self._export: ExportBeforeRemoval | None = None
         self._exported: ExportJob | None = None
         self._deregistered = False
+        self._log = invocation.log.on(
+            organization_id=registration_id.organization_id, entity_id=registration_id.entity_id
+        ).info
 
     def run(self) -> ExportJob | None:
         """The export that was made before, if one was declared.
@@ -402,8 +407,3 @@ class _Deregistration:
         self._organization.deregister(entity)
         self._deregistered = True
         return _Progress.DEREGISTERED
-
-    def _log(self, action: str, why: str) -> None:
-        self._invocation.log.info(
-            action, why, organization_id=self._id.organization_id, entity_id=self._id.entity_id
-        )

@@ -6,6 +6,7 @@ CloudFormation removes resources after every update has succeeded, so nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 
 from workmail_provider.cloudformation.ownership import declared_outside, stack_operation
@@ -13,8 +14,8 @@ from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.errors import RequestFailed
 from workmail_provider.resources import declarations
 from workmail_provider.resources.organization import organization
-from workmail_provider.rules.entities import Entity
 from workmail_provider.rules.kinds import EntityType
+from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationId
 from workmail_provider.rules.removals import (
     RosterDeclaration,
     added_entries,
@@ -95,19 +96,14 @@ class _Lookup:
 
     def _physical_id(self, entry: str) -> str | None:
         word, _, name = entry.partition("/")
-        try:
-            entity = self._find(word, name)
-        except EntityNotFound:
+        if word == _REGISTRATION:
+            with suppress(EntityNotFound):
+                return str(RegistrationId.of(self._organization.find(name)))
             return None
+        entity = self._organization.describe(EntityType(word.upper()), name)
         if entity is None:
             return None
-        between = "" if word == _REGISTRATION else f"{word}/"
-        return f"{self._organization.organization_id}/{between}{entity.entity_id}"
-
-    def _find(self, word: str, name: str) -> Entity | None:
-        if word == _REGISTRATION:
-            return self._organization.find(name)
-        return self._organization.describe(EntityType(word.upper()), name)
+        return str(EntityPhysicalId(entity.organization_id, word, entity.entity_id))
 
 
 def _shown(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Who manages an entity: this resource, another one, another stack, or something outside."""
+"""What manages an entity: this resource, another one, another stack, or something outside."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from workmail_provider.errors import RequestFailed
 from workmail_provider.rules.entities import Entity, EntityState
-from workmail_provider.rules.exports import ExportDestination
 from workmail_provider.rules.kinds import EntityType
 from workmail_provider.rules.ownership import StackOperation
 
@@ -25,8 +24,6 @@ class RegistrationDeclaration:
     entity_id: str
     email: str
     adopt_existing: bool
-    # Parsed with the rest, so that a mistake fails the deployment and not the later Delete.
-    export: ExportDestination | None
     # None: aliases are not managed.
     aliases: tuple[str, ...] | None
     remove_other_aliases: bool
@@ -62,7 +59,7 @@ def has_primary_address(found: Entity, email: str) -> bool:
     return (found.email or "").casefold() == email.casefold()
 
 
-def was_enabled_by(found: Entity, at: datetime) -> bool:
+def was_enabled_before(found: Entity, at: datetime) -> bool:
     """Whether the entity was enabled before this time.
 
     An unknown date counts as before: the safe side leaves the entity as it is.
@@ -70,7 +67,7 @@ def was_enabled_by(found: Entity, at: datetime) -> bool:
     return found.enabled_date is None or found.enabled_date < at
 
 
-def was_surely_enabled_by(found: Entity, at: datetime) -> bool:
+def was_surely_enabled_before(found: Entity, at: datetime) -> bool:
     """Whether the entity was enabled before this time, by more than clocks differ."""
     if found.state is not EntityState.ENABLED or found.enabled_date is None:
         return False

@@ -33,7 +33,7 @@ class Aliases:
     def add(self, alias: str) -> None:
         try:
             # Of other operations the same code means throttling.
-            self._call("CreateAlias", judged=(_LIMIT_REACHED,), Alias=alias)
+            self._call("CreateAlias", final_codes=(_LIMIT_REACHED,), Alias=alias)
         except ServiceError as error:
             if error.code == _LIMIT_REACHED:
                 raise RequestFailed(

@@ -45,7 +45,7 @@ class ExportJobs:
             started = self._organization.call(
                 "StartMailboxExportJob",
                 # Of other operations the same code means throttling.
-                judged=(_LIMIT_REACHED,),
+                final_codes=(_LIMIT_REACHED,),
                 ClientToken=client_token,
                 EntityId=entity.entity_id,
                 Description=description,

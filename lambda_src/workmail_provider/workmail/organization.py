@@ -145,12 +145,12 @@ class Organization:
             described=described,
         )
 
-    def call(self, operation: str, *, judged: Container[str] = (), **parameters: Any) -> Any:
+    def call(self, operation: str, *, final_codes: Container[str] = (), **parameters: Any) -> Any:
         """The response of one call; errors of the organization itself are explained here."""
         if not operation.startswith(_READS):
             self._before_change()
         try:
-            return self._call(operation, judged=judged, **parameters)
+            return self._call(operation, final_codes=final_codes, **parameters)
         except ServiceError as error:
             match error.code:
                 case "OrganizationNotFoundException":
@@ -231,14 +231,14 @@ class Organization:
                 raise EntityNotFound(entity.entity_id) from error
             raise self.explained(error, entity, email) from error
 
-    def _call(self, operation: str, *, judged: Container[str] = (), **parameters: Any) -> Any:
+    def _call(self, operation: str, *, final_codes: Container[str] = (), **parameters: Any) -> Any:
         return call(
             self._retry,
             "workmail",
             self._client,
             operation,
             self.name,
-            judged=judged,
+            final_codes=final_codes,
             OrganizationId=self.organization_id,
             **parameters,
         )

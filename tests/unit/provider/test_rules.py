@@ -14,7 +14,7 @@ from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.kinds import GROUP, RESOURCE, USER, EntityKind, EntityType
 from workmail_provider.rules.ownership import StackOperation, StackResource, other_declaration
 from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationId
-from workmail_provider.rules.registration import was_enabled_by, was_surely_enabled_by
+from workmail_provider.rules.registration import was_enabled_before, was_surely_enabled_before
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -78,14 +78,14 @@ def test_a_resource_is_no_other_declaration_of_itself() -> None:
 def test_enabled_by_means_before_and_surely_means_two_seconds_before(
     at: datetime, before: bool, surely: bool
 ) -> None:
-    assert was_enabled_by(ALICE, at) is before
-    assert was_surely_enabled_by(ALICE, at) is surely
+    assert was_enabled_before(ALICE, at) is before
+    assert was_surely_enabled_before(ALICE, at) is surely
 
 
 def test_a_disabled_entity_and_one_without_a_date_were_not_surely_enabled() -> None:
     later = NOW + timedelta(hours=1)
-    assert not was_surely_enabled_by(replace(ALICE, state=EntityState.DISABLED), later)
-    assert not was_surely_enabled_by(replace(ALICE, enabled_date=None), later)
+    assert not was_surely_enabled_before(replace(ALICE, state=EntityState.DISABLED), later)
+    assert not was_surely_enabled_before(replace(ALICE, enabled_date=None), later)
 
 
 def test_a_primary_address_in_another_case_is_not_removed() -> None:
