@@ -8,6 +8,7 @@ from workmail_provider.cloudformation.ownership import stack_operation
 from workmail_provider.cloudformation.request import Invocation
 from workmail_provider.errors import RequestFailed
 from workmail_provider.resources import declarations
+from workmail_provider.retry import Retry
 from workmail_provider.workmail.organization import Organization
 
 
@@ -22,7 +23,9 @@ def organization(invocation: Invocation, organization_id: str) -> Organization:
     def refuse_late_update() -> None:
         if invocation.request.request_type != "Update":
             return
-        operation = stack_operation(invocation)
+        # Repeated here: to the caller, NotReady would be about the change itself.
+        retry = Retry(invocation.retry.deadline, invocation.retry.clock)
+        operation = retry.call(lambda: stack_operation(invocation))
         if operation.is_over:
             raise RequestFailed(
                 f"the stack is {operation.status}: CloudFormation no longer waits for this update, "

@@ -12,6 +12,7 @@ from tests.support.harness import (
     SECRET_ARN,
     USER,
     EntityHarness,
+    client_error,
     failed,
     succeeded,
 )
@@ -61,6 +62,16 @@ def test_a_late_update_fails_and_changes_nothing(
     )
     assert response["PhysicalResourceId"] == own
     assert harness.changes == []
+
+
+def test_an_update_of_an_unreadable_stack_changes_nothing_and_has_nothing_to_undo() -> None:
+    """What fails is not the registration, whose outcome would be unknown."""
+    harness = EntityHarness()
+    own = succeeded(harness.send("Create", **EMAIL))
+    harness.stack.error = client_error("DescribeStacks", "InternalFailure", "", 500)
+    response = harness.send("Update", own, EntityId="bob", Email="bob@example.com")
+    assert failed(response).startswith("cloudformation:DescribeStacks keeps failing on stack Mail")
+    assert harness.changes == ["RegisterToWorkMail"]
 
 
 def test_a_late_update_that_would_change_nothing_does_not_read_the_stack() -> None:

@@ -441,8 +441,8 @@ class TestFailing:
             return response
 
         monkeypatch.setattr(harness.workmail, "perform", hang_at_register)
-        # The last attempt is at the moment when no other one may begin.
-        harness.workmail.faults.add("DescribeUser", Failure("ThrottlingException"), times=16)
+        # The attempt that succeeds is moments before none may begin.
+        harness.workmail.faults.add("DescribeUser", Failure("ThrottlingException"), times=15)
         failed(move_to_bob(harness, seconds=180))
         assert began + 150 < sent_at[-1]
         assert harness.bob.state == "DISABLED"
