@@ -7,9 +7,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-response
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -46,14 +48,21 @@ Put = Callable[[str, bytes, float], int]
 def put(url: str, body: bytes, timeout: float) -> int:
     """Raises OSError, HTTPException or ValueError."""
     parts = urlsplit(url)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.netloc, timeout=timeout)
+    connection = (
+        HTTPSConnection(parts.netloc, timeout=timeout, context=tls_context())
+        if parts.scheme == "https"
+        else HTTPConnection(parts.netloc, timeout=timeout)
+    )
     try:
         # The URL is signed for an empty content type.
         connection.request("PUT", f"{parts.path}?{parts.query}", body, {"Content-Type": ""})
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+# Reading the certificates of the authorities takes longer than the rest of a request.
+tls_context = cache(ssl.create_default_context)
 
 
 class Response:

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,24 @@ import pytest
 
 from local_aws.certificate import Certificate, create_certificate
 from tests.support.lambda_fakes import SECRET, Context, cloudformation, event
-from workmail_provider.cloudformation.response import NEVER_CREATED, Response
+from workmail_provider.cloudformation.response import NEVER_CREATED, Response, tls_context
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return create_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Certificate], None]]:
+    """Trusts the authority of a certificate, and no other one."""
+
+    def trust(certificate: Certificate) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+        tls_context.cache_clear()
+
+    yield trust
+    tls_context.cache_clear()
 
 
 def failure(message: str, context: Context | None = None, **changes: Any) -> dict[str, Any]:
@@ -32,9 +45,9 @@ def failure(message: str, context: Context | None = None, **changes: Any) -> dic
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_success_has_all_that_cloudformation_needs(
-    scheme: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    scheme: str, certificate: Certificate, trust: Callable[[Certificate], None]
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    trust(certificate)
     with cloudformation(certificate if scheme == "https" else None) as received:
         assert received.url.startswith(f"{scheme}://")
         Response(event(ResponseURL=received.url), Context()).send_success(
@@ -53,9 +66,9 @@ def test_a_success_has_all_that_cloudformation_needs(
 
 
 def test_a_server_without_a_trusted_certificate_receives_nothing(
-    certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    certificate: Certificate, tmp_path: Path, trust: Callable[[Certificate], None]
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(create_certificate(tmp_path).authority))
+    trust(create_certificate(tmp_path))
     slept: list[float] = []
     with cloudformation(certificate) as received:
         request = event(ResponseURL=received.url)
