@@ -48,8 +48,8 @@ ROOT_STACK_ID = stack_id("Root")
 
 
 @cache
-def service_model() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("workmail")
+def service_model(service: str = "workmail") -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
 
 
 class WorkMailClient:
