@@ -71,28 +71,3 @@ def test_the_example_app_deploys_updates_rolls_back_and_destroys(
 
     app.cdk("destroy", "--force")
     assert {entity.state for entity in organization.entities.values()} == {"DISABLED"}
-
-
-def test_synth_warns_of_the_end_of_support_alone(
-    local_aws: LocalAws, tmp_path: Path, organization: Organization
-) -> None:
-    file = tmp_path / "file.json"
-    file.write_text(
-        json.dumps(
-            {
-                "organization_id": organization.organization_id,
-                "mailboxes": {"Alice": {"entity_id": "alice", "email": "alice@example.com"}},
-            }
-        )
-    )
-    output = run_cdk(
-        "synth",
-        "--quiet",
-        f"--context=organization={file}",
-        f"--output={tmp_path / 'cdk.out'}",
-        environment={"AWS_REGION": "us-east-1", "HOME": str(tmp_path)},
-    )
-    warnings = [line for line in output.splitlines() if "WARNING" in line or "arning at" in line]
-    assert len(warnings) == 1
-    assert "March 31, 2027" in warnings[0]
-    assert "feature flags are not configured" not in output
