@@ -238,7 +238,7 @@ def test_a_deployment_of_repeated_calls_ends_as_declared(behaviour: Behaviour) -
     for operation in CHANGES:
         harness.workmail.faults.add(operation, Drop(after_work=True))
     play(harness)
-    lost = {call.operation for call in harness.workmail.calls if call.error_code == "NoAnswer"}
+    lost = {call.operation for call in harness.workmail.calls if call.error_code == "NoResponse"}
     assert lost == CHANGES
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.workmail import Behaviour, Drop, NoAnswer, Organization, Resource, User
+from local_aws.workmail import Behaviour, Drop, NoResponse, Organization, Resource, User
 
 from .conftest import Api, Clock
 
@@ -107,9 +107,9 @@ class TestCreate:
 
     def test_a_lost_response_leaves_a_user_found_by_name(self, api: Api) -> None:
         api.workmail.faults.add("CreateUser", Drop(after_work=True), entity="dan")
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             api("CreateUser", Name="dan", DisplayName="Dan")
-        assert [call.error_code for call in api.workmail.calls.of(entity="dan")] == ["NoAnswer"]
+        assert [call.error_code for call in api.workmail.calls.of(entity="dan")] == ["NoResponse"]
         api.workmail.calls.clear()
         assert api.user("dan")["State"] == "DISABLED"
 
