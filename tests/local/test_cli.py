@@ -19,23 +19,24 @@ class ExampleApp:
 
     def __init__(self, local_aws: LocalAws, folder: Path, organization: Organization) -> None:
         self._environment = local_aws.process_environment
-        self._folder = folder
+        self._assembly = folder / "cdk.out"
         self._file = folder / "file.json"
         self._organization_id = organization.organization_id
 
-    def cdk(self, command: str, *arguments: str) -> str:
-        return run_cdk(
-            command,
-            *arguments,
+    def deploy(self, **mailboxes: Any) -> None:
+        file = {"organization_id": self._organization_id, "mailboxes": mailboxes}
+        self._file.write_text(json.dumps(file))
+        run_cdk(
+            "deploy",
+            "--require-approval=never",
             f"--context=organization={self._file}",
-            f"--output={self._folder / 'cdk.out'}",
+            f"--output={self._assembly}",
             environment=self._environment,
         )
 
-    def deploy(self, **mailboxes: Any) -> str:
-        file = {"organization_id": self._organization_id, "mailboxes": mailboxes}
-        self._file.write_text(json.dumps(file))
-        return self.cdk("deploy", "--require-approval=never")
+    def destroy(self) -> None:
+        """Without another synthesis."""
+        run_cdk("destroy", "--force", f"--app={self._assembly}", environment=self._environment)
 
 
 def test_the_example_app_deploys_updates_rolls_back_and_destroys(
@@ -69,5 +70,5 @@ def test_the_example_app_deploys_updates_rolls_back_and_destroys(
     assert organization.entity("team").state == "ENABLED"
     assert organization.entity("bob").state == "DISABLED"
 
-    app.cdk("destroy", "--force")
+    app.destroy()
     assert {entity.state for entity in organization.entities.values()} == {"DISABLED"}
