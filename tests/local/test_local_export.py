@@ -228,7 +228,7 @@ def test_a_job_does_not_start_with_an_asymmetric_key(export: Export) -> None:
 
 
 @pytest.mark.parametrize(
-    ("organization", "passed_to", "outcome"),
+    ("allowed_on", "passed_to", "outcome"),
     [
         ("*", None, "AccessDeniedException"),
         ("*", "ec2.amazonaws.com", "AccessDeniedException"),
@@ -237,9 +237,9 @@ def test_a_job_does_not_start_with_an_asymmetric_key(export: Export) -> None:
     ],
 )
 def test_the_caller_must_be_allowed_to_start_the_job_and_to_pass_the_role_to_the_service(
-    export: Export, organization: str, passed_to: str | None, outcome: str
+    export: Export, allowed_on: str, passed_to: str | None, outcome: str
 ) -> None:
-    statements = [allowed("workmail:StartMailboxExportJob", f"{ANYWHERE}{organization}")]
+    statements = [allowed("workmail:StartMailboxExportJob", f"{ANYWHERE}{allowed_on}")]
     if passed_to:
         condition = {"StringEquals": {"iam:PassedToService": passed_to}}
         statements.append({**allowed("iam:PassRole", export.role_arn), "Condition": condition})

@@ -20,6 +20,8 @@ import pytest
 from local_aws import LocalAws, MiniStackError, sample_organization
 from local_aws.certificate import create_certificate
 
+pytestmark = pytest.mark.xdist_group("local_aws")
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
