@@ -6,7 +6,7 @@ from .bootstrap import BootstrapError
 from .embedded import ACCOUNT_ID, LocalAws
 from .ministack import MiniStackError
 from .sample import SampleOrganization, sample_organization, seed_organization
-from .workmail import Behaviour, Call, Drop, Failure, NoAnswer, Stall, WorkMail, WorkMailError
+from .workmail import Behaviour, Call, Drop, Failure, NoResponse, Stall, WorkMail, WorkMailError
 
 __all__ = [
     "ACCOUNT_ID",
@@ -17,7 +17,7 @@ __all__ = [
     "Failure",
     "LocalAws",
     "MiniStackError",
-    "NoAnswer",
+    "NoResponse",
     "SampleOrganization",
     "Stall",
     "WorkMail",

@@ -84,11 +84,6 @@ class LocalAws:
         """Stop and remove everything; closing twice does nothing more."""
         self._running.close()
 
-    def reset(self) -> None:
-        """Empty the account; the bootstrap stack is removed too."""
-        self._ministack.reset()
-        self.workmail.reset()
-
     def bootstrap(self) -> None:
         """Bootstrap the account's Region for the CDK. Raises BootstrapError without the CLI."""
         bootstrap(self.client("cloudformation"))

@@ -83,15 +83,10 @@ class MiniStack:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._responds("GET", "/_ministack/ready"):
+        while not self._responds():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise MiniStackError(f"MiniStack did not start:\n{self._end_of_log()}")
             time.sleep(0.02)
-
-    def reset(self) -> None:
-        """Forget all stacks, functions, roles and buckets."""
-        if not self._responds("POST", "/_ministack/reset"):
-            raise MiniStackError(f"MiniStack did not reset:\n{self._end_of_log()}")
 
     def stop(self) -> None:
         """End it and its functions, by force after STOP_SECONDS."""
@@ -135,13 +130,12 @@ class MiniStack:
             "DOCKER_HOST": f"unix://{self._folder / 'no-docker.sock'}",
         }
 
-    def _responds(self, method: str, path: str) -> bool:
+    def _responds(self) -> bool:
         context = ssl.create_default_context(cafile=self._certificate.authority)
         https = urllib.request.HTTPSHandler(context=context)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
-        request = urllib.request.Request(self.endpoint_url + path, method=method)
         try:
-            with opener.open(request, timeout=5) as response:
+            with opener.open(f"{self.endpoint_url}/_ministack/ready", timeout=5) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .behaviour import Behaviour
 from .entities import Entity, Group, Resource, User
-from .exceptions import NoAnswer, WorkMailError
+from .exceptions import NoResponse, WorkMailError
 from .exports import Destination, ExportFailed, ExportJob, ExportOrder, Exports, Write
 from .faults import Drop, Failure, Faults, Stall
 from .mailboxes import Mailbox, MimeFile
@@ -29,7 +29,7 @@ __all__ = [
     "MailDomain",
     "Mailbox",
     "MimeFile",
-    "NoAnswer",
+    "NoResponse",
     "Organization",
     "Resource",
     "Stall",

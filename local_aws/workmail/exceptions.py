@@ -1,7 +1,7 @@
 """What a call to the local WorkMail raises.
 
 WorkMailError   an error response of WorkMail: code, message, HTTP status
-NoAnswer        the connection ends without a response, before or after the work was done
+NoResponse      the connection ends without a response, before or after the work was done
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class WorkMailError(Exception):
         self.status = status
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """The connection ends without a response, after `seconds` of silence."""
 
     def __init__(self, seconds: float) -> None:

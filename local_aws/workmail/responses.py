@@ -34,13 +34,6 @@ ATTRIBUTES = (
 )
 # The model has a minimum length of 1 for it in responses.
 NEVER_SHOWN_EMPTY = "IdentityProviderUserId"
-FILTERED_MEMBERS = {
-    "UsernamePrefix": "Name",
-    "NamePrefix": "Name",
-    "DisplayNamePrefix": "DisplayName",
-    "PrimaryEmailPrefix": "Email",
-    "IdentityProviderUserIdPrefix": "IdentityProviderUserId",
-}
 
 
 class Responses:
@@ -221,18 +214,6 @@ class Responses:
 
     def list_group_members(self) -> Members:
         return self._associated(self._described(Group, "GroupId"), "Members")
-
-    def list_groups_for_entity(self) -> Members:
-        member = self._described(Entity, "EntityId")
-        prefix = self._given.get("Filters", {}).get("GroupNamePrefix", "").lower()
-        groups = [
-            {"GroupId": group.entity_id, "GroupName": group.name}
-            for group in self._organization.entities.values()
-            if isinstance(group, Group)
-            and member.entity_id in group.members
-            and group.name.lower().startswith(prefix)
-        ]
-        return self._page("Groups", groups)
 
     # Resources
 
@@ -462,22 +443,15 @@ class Responses:
         )
 
     def _listed(self, kind: type[Entity], member: str) -> Members:
+        if "Filters" in self._given:
+            raise invalid_parameter("The local WorkMail does not have Filters.")
         entries = (
             {**self._members(entity), "Id": entity.entity_id}
             for entity in self._organization.entities.values()
             if isinstance(entity, kind) and self._moment.now >= entity.visible_from
         )
         vanished = "DELETED" if self._moment.behaviour.deleted_entity_vanishes else None
-        return self._page(
-            member, [e for e in entries if e["State"] != vanished and self._passes_filters(e)]
-        )
-
-    def _passes_filters(self, entry: Members) -> bool:
-        filters = dict(self._given.get("Filters", {}))
-        return filters.pop("State", entry["State"]) == entry["State"] and all(
-            (entry.get(FILTERED_MEMBERS[name]) or "").lower().startswith(prefix.lower())
-            for name, prefix in filters.items()
-        )
+        return self._page(member, [entry for entry in entries if entry["State"] != vanished])
 
     def _page(self, member: str, entries: Iterable[Any]) -> Members:
         """The part of a list that NextToken and MaxResults select."""

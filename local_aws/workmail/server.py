@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from .exceptions import NoAnswer, WorkMailError
+from .exceptions import NoResponse, WorkMailError
 from .service import WorkMail
 from .wire import TARGET_PREFIX
 
@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             response, status = self._perform(body), 200
         except WorkMailError as error:
             response, status = {"__type": error.code, "Message": error.message}, error.status
-        except NoAnswer as silence:
+        except NoResponse as silence:
             self.server.closing.wait(silence.seconds)
             self.close_connection = True
             return

@@ -12,7 +12,7 @@ from botocore import xform_name
 
 from .behaviour import Behaviour
 from .entities import Moment
-from .exceptions import NoAnswer, WorkMailError
+from .exceptions import NoResponse, WorkMailError
 from .exports import Destination, Exports
 from .faults import Failure, Fault, Faults, Stall
 from .models import Account, Organization
@@ -28,7 +28,7 @@ REDACTED = "(redacted)"
 class Call:
     """One call: its parameters without passwords, and how it ended.
 
-    `error_code` is None after success and "NoAnswer" if the connection ended without a response.
+    `error_code` is None after success and "NoResponse" if the connection ended without a response.
     `at` is the time by the clock of the WorkMail that was called.
     """
 
@@ -135,7 +135,7 @@ class WorkMail:
         """Perform one call; the response is that of boto3, without metadata.
 
         `region` is the Region of the call; None reaches the organizations of all. Raises
-        WorkMailError, and NoAnswer where a fault breaks the connection.
+        WorkMailError, and NoResponse where a fault breaks the connection.
         """
         error_code: str | None = None
         try:
@@ -143,8 +143,8 @@ class WorkMail:
         except WorkMailError as error:
             error_code = error.code
             raise
-        except NoAnswer:
-            error_code = "NoAnswer"
+        except NoResponse:
+            error_code = "NoResponse"
             raise
         finally:
             call = Call(operation, _redacted(parameters), error_code, self.clock(), access_key)
@@ -215,7 +215,7 @@ class WorkMail:
 def _raised(fault: Fault) -> Exception:
     if isinstance(fault, Failure):
         return WorkMailError(fault.code, fault.message, fault.status)
-    return NoAnswer(fault.seconds if isinstance(fault, Stall) else 0.0)
+    return NoResponse(fault.seconds if isinstance(fault, Stall) else 0.0)
 
 
 def _addressed(parameters: Mapping[str, Any]) -> list[str]:

@@ -105,18 +105,18 @@ class Acceptance:
         self._console.print(f"All {len(self._before)} other entities are as before.\n")
 
     def show(self) -> None:
-        """The answers beside what the local WorkMail assumes."""
-        answers = self._questions.answers
-        differing = as_behaviour(answers)
+        """The findings beside what the local WorkMail assumes."""
+        findings = self._questions.findings
+        differing = as_behaviour(findings)
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for column in ("Undocumented", "Assumed", "Found", "The service"):
             table.add_column(column, overflow="fold")
-        for switch, answer in answers.items():
-            known = answer.found is not None or switch == "repeated_alias_error"
-            found = _shown(answer.found) if known else "neither"
+        for switch, finding in findings.items():
+            known = finding.found is not None or switch == "repeated_alias_error"
+            found = _shown(finding.found) if known else "neither"
             assumed = _shown(getattr(Behaviour(), switch))
             style = "yellow" if switch in differing or not known else ""
-            table.add_row(switch, assumed, found, answer.said, style=style)
+            table.add_row(switch, assumed, found, finding.said, style=style)
         self._console.print(table, "")
         arguments = ", ".join(f"{switch}={found!r}" for switch, found in differing.items())
         self._console.print(f"Behaviour({arguments})", highlight=False, markup=False)

@@ -1,6 +1,6 @@
 """What WorkMail does where the AWS documents leave it open.
 
-Each question is a switch of the local WorkMail's `Behaviour`, and each answer comes from calls on
+Each question is a switch of the local WorkMail's `Behaviour`, and each finding comes from calls on
 entities that this run created.
 """
 
@@ -31,7 +31,7 @@ _IN_USE = ("EmailAddressInUseException",)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Finding:
     """The position of a switch that the service shows; None if it shows neither."""
 
     found: object
@@ -44,7 +44,7 @@ class Questions:
 
     entities: Entities
     domain: str
-    answers: dict[str, Answer] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.user = self.group = self.room = ""
@@ -73,7 +73,7 @@ class Questions:
         outcome = self._start_export(self.room, destination)
         state = self._cancel(outcome)
         if state != "CANCELLED":
-            self._answer("failed_export_can_be_repeated", None, f"the first export is {state}")
+            self._record("failed_export_can_be_repeated", None, f"the first export is {state}")
             return
         outcome = self._start_export(self.room, destination)
         self._succeeds("failed_export_can_be_repeated", outcome, "LimitExceededException")
@@ -90,7 +90,7 @@ class Questions:
         described = self.entities.describe(RESOURCE, self.room)
         vanished = described.code == "EntityNotFoundException"
         state = str(described) if described.response is None else described.response["State"]
-        self._answer("deleted_entity_vanishes", vanished, state)
+        self._record("deleted_entity_vanishes", vanished, state)
         outcome = attempt("DeleteResource", ResourceId=self.room)
         self._fails("delete_missing_fails", outcome, "EntityNotFoundException")
         self._ask_for_the_name_again()
@@ -105,7 +105,7 @@ class Questions:
             DisplayName="cdk-workmail acceptance",
             Password=f"Aa1-{secrets.token_urlsafe(24)}",
         )["UserId"]
-        self._answer(
+        self._record(
             "visible_after",
             found := self._visible(USER, self.user),
             f"DescribeUser found the user after {found} s",
@@ -149,7 +149,7 @@ class Questions:
         ):
             self.entities.call("RegisterToWorkMail", EntityId=entity_id, Email=self.address(of))
             settled = max(settled, self.entities.wait_for(kind, entity_id, "ENABLED"))
-        self._answer("settle_delay", settled, f"ENABLED was seen after {settled} s at most")
+        self._record("settle_delay", settled, f"ENABLED was seen after {settled} s at most")
 
     # What enabled entities allow
 
@@ -165,33 +165,33 @@ class Questions:
         shown = self._described_user()["Email"]
         if shown != self.address("user1"):
             said = f"the primary address became {shown}"
-            self._answer("register_enabled_other_address_fails", None, said)
+            self._record("register_enabled_other_address_fails", None, said)
             self.entities.call(
                 "UpdatePrimaryEmailAddress", EntityId=self.user, Email=self.address("user1")
             )
         listed = self.entities.call("ListAliases", EntityId=self.user)["Aliases"]
         is_listed = self.address("user1") in listed
-        self._answer("primary_is_listed_as_alias", is_listed, f"{len(listed)} aliases are listed")
+        self._record("primary_is_listed_as_alias", is_listed, f"{len(listed)} aliases are listed")
         created = self.address("alias2")
         self.entities.call("CreateAlias", EntityId=self.user, Alias=created)
         outcome = attempt("CreateAlias", EntityId=self.user, Alias=created)
-        self._answer("repeated_alias_error", outcome.code, str(outcome))
+        self._record("repeated_alias_error", outcome.code, str(outcome))
 
     def _ask_about_attributes(self) -> None:
         self._update_user(Company="Example", City="Berlin")
         self._update_user(City="Paris")
         kept = self._described_user().get("Company") == "Example"
         said = f"Company {'stays' if kept else 'is cleared'} when only City is updated"
-        self._answer("update_clears_what_is_left_out", not kept, said)
+        self._record("update_clears_what_is_left_out", not kept, said)
         outcome = self._update_user(City="")
         described = self._described_user()
         shown = described.get("City")
         if shown not in (None, ""):
             said = f"City is still {shown} ({outcome})"
-            self._answer("empty_attribute_is_shown", None, said)
+            self._record("empty_attribute_is_shown", None, said)
         else:
             said = f"City is {'shown empty' if shown == '' else 'omitted'}"
-            self._answer("empty_attribute_is_shown", shown == "", said)
+            self._record("empty_attribute_is_shown", shown == "", said)
 
     def _ask_about_delegates(self) -> None:
         call, attempt = self.entities.call, self.entities.attempt
@@ -203,7 +203,7 @@ class Questions:
         shown = call("DescribeResource", ResourceId=self.room)["BookingOptions"]
         is_false = not shown.get("AutoDeclineConflictingRequests", False)
         said = f"AutoDeclineConflictingRequests {'becomes false' if is_false else 'stays true'}"
-        self._answer("left_out_booking_option_is_false", is_false, said)
+        self._record("left_out_booking_option_is_false", is_false, said)
         outcome = attempt("DisassociateDelegateFromResource", **delegate)
         self._succeeds("last_delegate_can_leave", outcome, *_WRONG_STATE)
 
@@ -216,16 +216,16 @@ class Questions:
         described = self._described_user()
         for switch, member in (("email_remains", "Email"), ("enabled_date_remains", "EnabledDate")):
             shown = described.get(member)
-            self._answer(switch, bool(shown), f"{member} is {shown or 'omitted'}")
+            self._record(switch, bool(shown), f"{member} is {shown or 'omitted'}")
         is_member = self._is_member()
         said = f"the user is {'still' if is_member else 'no longer'} a member"
-        self._answer("deregistration_ends_associations", not is_member, said)
+        self._record("deregistration_ends_associations", not is_member, said)
         if is_member:
             outcome = attempt("DisassociateMemberFromGroup", GroupId=self.group, MemberId=self.user)
             self._succeeds("disabled_can_be_disassociated", outcome, *_WRONG_STATE)
         else:
             said = "no association remains to be ended"
-            self._answer("disabled_can_be_disassociated", None, said)
+            self._record("disabled_can_be_disassociated", None, said)
         alias = {"EntityId": self.group, "Alias": self.address("user1")}
         outcome = attempt("CreateAlias", **alias)
         self._fails("address_stays_reserved", outcome, *_IN_USE)
@@ -243,30 +243,30 @@ class Questions:
                 f"the name {name} can be used again",
                 NAME_SECONDS,
             )
-            self._answer("name_free_after", seconds, f"CreateGroup succeeded after {seconds} s")
+            self._record("name_free_after", seconds, f"CreateGroup succeeded after {seconds} s")
             # A deletion could miss a group that is not visible yet.
             seconds_until(
                 lambda: any(entity["Name"] == name for _, entity in self.entities.own()),
                 f"group {name} is listed",
             )
         except AcceptanceFailed:
-            self._answer("name_free_after", NAME_SECONDS, f"in use for over {NAME_SECONDS:.0f} s")
+            self._record("name_free_after", NAME_SECONDS, f"in use for over {NAME_SECONDS:.0f} s")
 
     # What several questions share
 
-    def _answer(self, switch: str, found: object, said: str) -> None:
-        self.answers[switch] = Answer(found, said)
+    def _record(self, switch: str, found: object, said: str) -> None:
+        self.findings[switch] = Finding(found, said)
 
     def _fails(self, switch: str, outcome: Outcome, *codes: str) -> None:
         """True for one of these errors, False for success; another error is neither."""
         found = None if outcome.code not in (None, *codes) else outcome.code is not None
-        self._answer(switch, found, str(outcome))
+        self._record(switch, found, str(outcome))
 
     def _succeeds(self, switch: str, outcome: Outcome, *codes: str) -> None:
         self._fails(switch, outcome, *codes)
-        answer = self.answers[switch]
-        if answer.found is not None:
-            self._answer(switch, not answer.found, answer.said)
+        finding = self.findings[switch]
+        if finding.found is not None:
+            self._record(switch, not finding.found, finding.said)
 
     def _described_user(self) -> dict[str, Any]:
         return self.entities.call("DescribeUser", UserId=self.user)
@@ -308,12 +308,12 @@ class Questions:
         return states[-1]
 
 
-def as_behaviour(answers: Mapping[str, Answer]) -> dict[str, object]:
+def as_behaviour(findings: Mapping[str, Finding]) -> dict[str, object]:
     """The switches that the service shows in another position than the local WorkMail's own."""
     assumed = Behaviour()
     return {
-        switch: answer.found
-        for switch, answer in answers.items()
-        if answer.found != getattr(assumed, switch)
-        and (answer.found is not None or switch == "repeated_alias_error")
+        switch: finding.found
+        for switch, finding in findings.items()
+        if finding.found != getattr(assumed, switch)
+        and (finding.found is not None or switch == "repeated_alias_error")
     }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,7 +17,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from tests.support.harness import FunctionHarness, client_error
+from tests.support.harness import FunctionHarness, client_error, service_model
 from tests.support.lambda_fakes import STACK_ID
 
 _CREATIONS = ("CreateUser", "CreateGroup", "CreateResource")
@@ -225,8 +224,7 @@ def faults_of(operation: str) -> list[Fault]:
 
 
 def error_shapes(operation: str) -> list[Any]:
-    session = botocore.session.get_session()
-    model = session.get_service_model(SERVICES.get(operation, "workmail"))
+    model = service_model(SERVICES.get(operation, "workmail"))
     return list(model.operation_model(operation.removesuffix(ELSEWHERE)).error_shapes)
 
 

@@ -104,11 +104,6 @@ def cases(event: Event) -> tuple[Case, ...]:
     )
 
 
-def all_cases() -> Iterator[Case]:
-    for event in ALL_EVENTS:
-        yield from cases(event)
-
-
 def _passing(fault: Fault) -> int:
     return UNTIL_IT_PASSES if fault is ACCESS_DENIED else ONCE
 

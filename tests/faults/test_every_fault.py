@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import pytest
 
@@ -18,13 +20,19 @@ from tests.faults.injection import (
     AFTER_WORK,
     ANNOUNCEMENTS,
     CHANGES,
+    EVERYWHERE,
     INVOKE,
+    OPERATIONS,
     STACK_OPERATIONS,
     WITH_PASSWORD,
     Kind,
+    error_shapes,
 )
 from tests.faults.outcomes import ALL_EVENTS, FOR_EVER, Case, cases, clean, run
 from tests.support.harness import NEW_PASSWORD, PASSWORD
+
+# All of them read the same cases, which are run once in a process.
+pytestmark = pytest.mark.xdist_group("faults")
 
 WAITED = re.compile(r"\(waited \d+ s for the [a-z ]+\)")
 BY_HAND = "stays enabled and should not, deregister it by hand"
@@ -40,24 +48,27 @@ WHAT_TO_DO = re.compile(
 USER_OF_ADDRESS = "DescribeEntity"
 
 
-def title(event: Event) -> str:
-    return event.title
+Check: TypeAlias = Callable[[Case], bool]
 
 
-def no_case_of(
-    events: Iterable[Event],
-) -> Callable[[Callable[[Case], bool]], Callable[[Event], None]]:
-    """Makes a test, for each event, that the decorated function is true of no case."""
+def every_case(
+    events: Iterable[Event], where: Check = lambda case: True
+) -> Callable[[Check], Callable[[], None]]:
+    """Makes a test that the decorated function is true of each case where it applies, if any."""
 
-    def decorate(breaks: Callable[[Case], bool]) -> Callable[[Event], None]:
-        @pytest.mark.parametrize("event", events, ids=title)
-        def test(event: Event) -> None:
-            found = [case for case in cases(event) if breaks(case)]
-            assert not found, "\n" + "\n".join(map(str, found[:20]))
+    def decorate(holds: Check) -> Callable[[], None]:
+        def test() -> None:
+            applicable = [case for event in events for case in cases(event) if where(case)]
+            assert applicable, "the rule applies to no case"
+            broken = [case for case in applicable if not holds(case)]
+            assert not broken, "\n" + "\n".join(map(str, broken[:20]))
 
         return test
 
     return decorate
+
+
+by_event = pytest.mark.parametrize("event", ALL_EVENTS, ids=lambda event: event.title)
 
 
 def is_delete(case: Case) -> bool:
@@ -117,205 +128,245 @@ def denies_the_existing(case: Case) -> bool:
     )
 
 
-@pytest.mark.parametrize("event", ALL_EVENTS, ids=title)
+def newly_enabled(case: Case) -> set[str]:
+    """An Update of alice's registration may enable alice."""
+    enabled = case.outcome.after.keys() - case.outcome.before.keys()
+    return enabled - {"alice"} if is_update(case) else enabled
+
+
+@by_event
 def test_without_a_fault_each_event_ends_as_the_contract_says(event: Event) -> None:
     outcome = clean(event)
     assert (outcome.succeeded, outcome.after) == (event.succeeds, event.ends)
 
 
-@no_case_of(ALL_EVENTS)
+def test_every_operation_of_the_function_meets_faults() -> None:
+    met = {case.order.operation for event in ALL_EVENTS for case in cases(event)}
+    assert met == {*OPERATIONS.values(), *STACK_OPERATIONS}
+
+
+@by_event
+def test_every_call_meets_every_documented_fault_once_and_for_ever(event: Event) -> None:
+    met: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for case in cases(event):
+        met[case.order.operation, case.order.times is FOR_EVER].add(case.fault.name)
+        # The order was carried out.
+        assert any(
+            (call.operation, call.occurrence) == (case.order.operation, case.order.occurrence)
+            for call in case.outcome.calls
+        ), case
+    for operation in {call.operation for call in clean(event).calls}:
+        expected = {shape.name for shape in error_shapes(operation)}
+        expected |= {fault.name for fault in EVERYWHERE}
+        if operation in STACK_OPERATIONS:
+            expected |= {"ValidationError", "no such stack"}
+        if operation in {*CHANGES, INVOKE, "StartMailboxExportJob"}:
+            expected |= {fault.name for fault in AFTER_WORK}
+        assert expected <= met[operation, False] & met[operation, True], operation
+
+
+@every_case(ALL_EVENTS)
 def test_no_other_mailbox_is_given_up_and_no_other_entity_deleted(case: Case) -> bool:
     """Than those that the request removes; and none that is enabled is deleted."""
     outcome, event = case.outcome, case.event
     return (
-        not outcome.deregister_sent | outcome.lost <= event.may_deregister
-        or not outcome.deleted <= event.may_delete
-        or any(outcome.before.get(name, ("", None))[0] == ENABLED for name in outcome.deleted)
+        outcome.deregister_sent | outcome.lost <= event.may_deregister
+        and outcome.deleted <= event.may_delete
+        and all(outcome.before.get(name, ("", None))[0] != ENABLED for name in outcome.deleted)
     )
 
 
-@no_case_of(EVENTS)
+@every_case(EVENTS, where=lambda case: not retained_by_no_stack(case))
 def test_an_entity_ends_as_it_was_or_as_declared(case: Case) -> bool:
     outcome, event = case.outcome, case.event
     # Registered, and it may still come to read so.
     pending = {event.subject: (ENABLED, f"{event.subject}@example.com")}
-    return any(
+    return all(
         outcome.after.get(name)
-        not in (outcome.before.get(name), event.ends.get(name), pending.get(name))
+        in (outcome.before.get(name), event.ends.get(name), pending.get(name))
         for name in outcome.before.keys() | outcome.after.keys()
-        if not retained_by_no_stack(case)
     )
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(ALL_EVENTS)
 def test_an_entity_is_created_once_and_only_where_one_is_declared(case: Case) -> bool:
     """However often the creation was sent because no response said that it was done."""
-    declared = (case.event.subject,) if case.event.creates else ()
-    return case.outcome.created not in ((), declared)
+    return case.outcome.created in ((), (case.event.subject,) if case.event.creates else ())
 
 
-@no_case_of(EVENTS)
+@every_case(EVENTS)
 def test_a_declared_export_is_completed_before_the_mailbox_is_deregistered(case: Case) -> bool:
     """By one job, and without a declaration by none."""
     outcome = case.outcome
-    return outcome.jobs > case.event.exports or (
-        case.event.exports and not outcome.deregister_sent | outcome.lost <= outcome.exported
-    )
+    if not case.event.exports:
+        return outcome.jobs == 0
+    return outcome.jobs <= 1 and outcome.deregister_sent | outcome.lost <= outcome.exported
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_delete_that_cannot_read_a_stack_fails_and_changes_nothing(case: Case) -> bool:
-    outcome = case.outcome
-    return (
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
         is_delete(case)
         and case.order.operation in (*STACK_OPERATIONS, ANNOUNCEMENTS)
         and (case.order.times is FOR_EVER or case.fault.kind is Kind.FINAL)
         and case.fault.kind is not Kind.NO_STACK
-        and bool(outcome.succeeded or outcome.deregister_sent or outcome.lost or outcome.deleted)
-    )
+    ),
+)
+def test_a_delete_that_cannot_read_a_stack_fails_and_changes_nothing(case: Case) -> bool:
+    outcome = case.outcome
+    changed = outcome.deregister_sent | outcome.lost | outcome.deleted
+    return not outcome.succeeded and not changed
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_first_change_that_was_refused_is_not_made(case: Case) -> bool:
-    operations = [call.operation for call in case.outcome.calls if call.operation in CHANGES]
-    return (
-        operations[:1] == [case.order.operation]
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
+        next((call.operation for call in case.outcome.calls if call.operation in CHANGES), None)
+        == case.order.operation
+        != "DeregisterFromWorkMail"
         and case.order.occurrence == 1
         and case.order.times is FOR_EVER
         and case.fault not in AFTER_WORK
-        and "DeregisterFromWorkMail" not in operations
-        and case.outcome.after != case.outcome.before
-    )
+    ),
+)
+def test_a_first_change_that_was_refused_is_not_made(case: Case) -> bool:
+    return case.outcome.after == case.outcome.before
 
 
-@no_case_of(EVENTS)
+@every_case(
+    EVENTS,
+    where=lambda case: (
+        not case.outcome.succeeded
+        and bool(newly_enabled(case))
+        and not (is_update(case) and denies_the_enabled(case))
+    ),
+)
 def test_what_a_failed_request_enabled_is_disabled_or_named(case: Case) -> bool:
     """An Update names it in the message, a Create by its physical id."""
     outcome = case.outcome
-    enabled = outcome.after.keys() - outcome.before.keys()
     if is_update(case):
-        named = BY_HAND in outcome.sentence and outcome.sentence.startswith("user bob ")
-        return (
-            not outcome.succeeded
-            and bool(enabled - {"alice"})
-            and not named
-            and not denies_the_enabled(case)
-        )
-    return not outcome.succeeded and any(
-        outcome.physical_id != f"canonical: {name}" for name in enabled
-    )
+        return BY_HAND in outcome.sentence and outcome.sentence.startswith("user bob ")
+    return all(outcome.physical_id == f"canonical: {name}" for name in newly_enabled(case))
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_success_is_as_declared(case: Case) -> bool:
-    return (
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
         case.outcome.succeeded
-        and case.outcome.after != case.event.ends
         and case.fault.kind is not Kind.REMOVED
         and not retained_by_no_stack(case)
         and not is_success_of_a_delete(case)
-    )
+    ),
+)
+def test_a_success_is_as_declared(case: Case) -> bool:
+    return case.event.succeeds and case.outcome.after == case.event.ends
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
+        case.order.times is not FOR_EVER and case.fault.kind in (Kind.SETTLES, Kind.STATE)
+    ),
+)
 def test_a_fault_that_passes_is_waited_for(case: Case) -> bool:
-    return (
-        case.order.times is not FOR_EVER
-        and case.fault.kind in (Kind.SETTLES, Kind.STATE)
-        and not ends_well(case)
-    )
+    return ends_well(case)
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_create_or_update_waits_for_an_entity_to_appear(case: Case) -> bool:
-    return (
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
         case.order.times is not FOR_EVER
         and case.fault.kind is Kind.NOT_FOUND
         and not is_delete(case)
-        and not ends_well(case)
         and not denies_the_enabled(case)
         and not denies_the_existing(case)
-    )
+    ),
+)
+def test_a_create_or_update_waits_for_an_entity_to_appear(case: Case) -> bool:
+    return ends_well(case)
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(ALL_EVENTS, where=lambda case: is_delete(case) and says_nothing_exists(case))
 def test_a_delete_of_what_does_not_exist_succeeds(case: Case) -> bool:
-    return is_delete(case) and says_nothing_exists(case) and not case.outcome.succeeded
+    return case.outcome.succeeded
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_fault_that_does_not_pass_fails_in_time(case: Case) -> bool:
-    outcome = case.outcome
-    fails_in_time = (
-        not outcome.succeeded
-        and outcome.seconds > 0
-        and outcome.took < case.event.waits
-        and (WAITED.search(outcome.sentence) is not None or BY_HAND in outcome.sentence)
-    )
-    # The work was done, or this call ends so without the fault too.
-    is_no_failure = ends_well(case) and (
-        case.fault in AFTER_WORK or case.fault.kind is Kind.NOT_FOUND
-    )
-    return (
+@every_case(ALL_EVENTS, where=lambda case: case.fault.kind in (Kind.NO_STACK, Kind.REMOVED))
+def test_a_stack_or_an_alias_that_does_not_exist_is_no_failure(case: Case) -> bool:
+    return case.outcome.succeeded
+
+
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
         case.order.times is FOR_EVER
         and case.fault.kind in (Kind.SETTLES, Kind.STATE, Kind.NOT_FOUND)
         and not is_for_the_message(case)
         and not is_success_of_a_delete(case)
         and not denies_the_existing(case)
-        and not is_no_failure
-        and not fails_in_time
-    )
-
-
-@no_case_of(EVENTS)
-def test_a_fault_of_an_export_is_waited_for_until_the_hour_ends(case: Case) -> bool:
+        # The work was done, or this call ends so without the fault too.
+        and not (
+            ends_well(case) and (case.fault in AFTER_WORK or case.fault.kind is Kind.NOT_FOUND)
+        )
+    ),
+)
+def test_a_fault_that_does_not_pass_fails_in_time(case: Case) -> bool:
     outcome = case.outcome
     return (
-        case.fault.kind is Kind.IN_ITS_TIME
-        and not ends_well(case)
-        and not (
-            case.order.times is FOR_EVER
-            and outcome.after == outcome.before
-            and outcome.took < case.event.waits
-            and "delete again to continue" in outcome.sentence
-        )
+        not outcome.succeeded
+        and outcome.seconds > 0
+        and outcome.took < case.event.waits
+        and (WAITED.search(outcome.sentence) is not None or BY_HAND in outcome.sentence)
     )
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(EVENTS, where=lambda case: case.fault.kind is Kind.IN_ITS_TIME)
+def test_a_fault_of_an_export_is_waited_for_until_the_hour_ends(case: Case) -> bool:
+    outcome = case.outcome
+    return ends_well(case) or (
+        case.order.times is FOR_EVER
+        and outcome.after == outcome.before
+        and outcome.took < case.event.waits
+        and "delete again to continue" in outcome.sentence
+    )
+
+
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: case.event.seconds == FUNCTION_SECONDS and clean(case.event).took == 0,
+)
 def test_each_wait_has_its_own_end(case: Case) -> bool:
     """Two minutes, three for the service itself, eight for throttling; never the whole time."""
     throttled = ("ThrottlingException", "TooManyRequestsException", "HTTP 429 without a code")
     longest = 480 if case.fault.name in throttled else 180
-    return (
-        case.event.seconds == FUNCTION_SECONDS
-        and clean(case.event).took == 0
-        # The first call and the last may each have been silent for a while.
-        and case.outcome.took > longest + 2 * case.fault.seconds
-    )
+    # The first call and the last may each have been silent for a while.
+    return case.outcome.took <= longest + 2 * case.fault.seconds
 
 
-@no_case_of(ALL_EVENTS)
-def test_a_final_error_fails_at_once(case: Case) -> bool:
-    """Once or for ever is the same: the call is not repeated."""
-    outcome = case.outcome
-    return (
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
         case.fault.kind in (Kind.FINAL, Kind.NO_ORGANIZATION)
         and not is_for_the_message(case)
         and not is_success_of_a_delete(case)
-        and not (case.event.deleted and outcome.succeeded)
-        and (outcome.succeeded or outcome.seconds > clean(case.event).seconds)
-    )
+        and not (case.event.deleted and case.outcome.succeeded)
+    ),
+)
+def test_a_final_error_fails_at_once(case: Case) -> bool:
+    """Once or for ever is the same: the call is not repeated."""
+    return not case.outcome.succeeded and case.outcome.seconds <= clean(case.event).seconds
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(
+    ALL_EVENTS,
+    # Lambda accepted an event without saying so: then the first response counts.
+    where=lambda case: not (case.order.operation == INVOKE and case.fault in AFTER_WORK),
+)
 def test_each_request_has_one_response_over_all_its_invocations(case: Case) -> bool:
-    """But if Lambda accepted an event without saying so: then the first response counts."""
-    lost = case.order.operation == INVOKE and case.fault in AFTER_WORK
-    return case.outcome.responses != 1 and not lost
+    return case.outcome.responses == 1
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(ALL_EVENTS)
 def test_physical_ids_follow_the_contract(case: Case) -> bool:
     """A failed Update or Delete has the event's, a Create that changed nothing the marker."""
     outcome, event = case.outcome, case.event
@@ -325,47 +376,49 @@ def test_physical_ids_follow_the_contract(case: Case) -> bool:
         expected = "the event's"
     elif outcome.succeeded or outcome.register_sent or outcome.knew_what_it_created:
         expected = f"canonical: {event.subject}"
-    return outcome.physical_id != expected
+    return outcome.physical_id == expected
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(ALL_EVENTS, where=lambda case: not case.outcome.succeeded)
 def test_each_reason_says_on_what_and_what_to_do_in_one_line(case: Case) -> bool:
     """With at most 240 characters before the log, and no gap for a value that is missing."""
     message = case.outcome.sentence
-    if case.outcome.succeeded:
-        return message != ""
-    # What the function could not call is itself.
-    is_about = case.order.operation == INVOKE or ON_WHAT.search(message) is not None
     return (
-        not is_about
-        or WHAT_TO_DO.search(message) is None
-        or len(message) > 240
-        or re.search(r"\n|\(\)|  ", message) is not None
-        or "log stream stream]" not in case.outcome.log_place
+        # What the function could not call is itself.
+        (case.order.operation == INVOKE or ON_WHAT.search(message) is not None)
+        and WHAT_TO_DO.search(message) is not None
+        and len(message) <= 240
+        and re.search(r"\n|\(\)|  ", message) is None
+        and "log stream stream]" in case.outcome.log_place
     )
 
 
-@no_case_of(ALL_EVENTS)
-def test_no_reason_is_cut_before_its_end(case: Case) -> bool:
-    """But one with two failures, and then it begins with what to do."""
-    return (
-        case.outcome.sentence.endswith("...")
-        and BY_HAND not in case.outcome.sentence
+@every_case(ALL_EVENTS, where=lambda case: case.outcome.succeeded)
+def test_a_success_has_no_reason(case: Case) -> bool:
+    return case.outcome.sentence == ""
+
+
+@every_case(
+    ALL_EVENTS,
+    where=lambda case: (
+        not case.outcome.succeeded
         and case.order.operation != INVOKE
         and not denies_the_existing(case)
-    )
+    ),
+)
+def test_no_reason_is_cut_before_its_end(case: Case) -> bool:
+    """But one with two failures, and then it begins with what to do."""
+    return not case.outcome.sentence.endswith("...") or BY_HAND in case.outcome.sentence
 
 
-@no_case_of(ALL_EVENTS)
+@every_case(ALL_EVENTS, where=lambda case: case.order.operation == USER_OF_ADDRESS)
 def test_the_user_of_an_address_is_named_and_reading_it_changes_nothing(case: Case) -> bool:
-    return case.order.operation == USER_OF_ADDRESS and not (
-        ends_well(case) and "is in use by" in case.outcome.sentence
-    )
+    return ends_well(case) and "is in use by" in case.outcome.sentence
 
 
-@no_case_of(ENTITY_EVENTS)
+@every_case(ENTITY_EVENTS)
 def test_a_password_is_sent_to_workmail_only(case: Case) -> bool:
-    return case.outcome.leaked_password
+    return not case.outcome.leaked_password
 
 
 @pytest.fixture

@@ -60,8 +60,8 @@ NOT_ACCEPTING = {
 class Deployment:
     """The requests that CloudFormation sends for one stack; each of them must succeed."""
 
-    def __init__(self, world: FunctionHarness) -> None:
-        self.world = world
+    def __init__(self, harness: FunctionHarness) -> None:
+        self._harness = harness
         self._properties: dict[str, dict[str, Any]] = {}
         self._types: dict[str, str] = {}
 
@@ -73,28 +73,28 @@ class Deployment:
 
     def begin_delete(self, logical_id: str) -> dict[str, Any]:
         """The response, whatever it is."""
-        physical_id, _ = self.world.stack.resources[logical_id]
-        self.world.stack.resources[logical_id] = (physical_id, "DELETE_IN_PROGRESS")
-        self.world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        physical_id, _ = self._harness.stack.resources[logical_id]
+        self._harness.stack.resources[logical_id] = (physical_id, "DELETE_IN_PROGRESS")
+        self._harness.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
         return self._respond("Delete", logical_id, None)
 
     def delete(self, logical_id: str) -> None:
         succeeded(self.begin_delete(logical_id))
-        del self.world.stack.resources[logical_id], self._properties[logical_id]
-        self.world.stack.status = "UPDATE_IN_PROGRESS"
+        del self._harness.stack.resources[logical_id], self._properties[logical_id]
+        self._harness.stack.status = "UPDATE_IN_PROGRESS"
 
     def _send(self, request_type: str, logical_id: str, before: dict[str, Any] | None) -> None:
-        before_id, _ = self.world.stack.resources.get(logical_id, (None, ""))
+        before_id, _ = self._harness.stack.resources.get(logical_id, (None, ""))
         physical_id = succeeded(self._respond(request_type, logical_id, before))
         assert before_id in (None, physical_id)
-        self.world.stack.resources[logical_id] = (physical_id, "")
+        self._harness.stack.resources[logical_id] = (physical_id, "")
 
     def _respond(
         self, request_type: str, logical_id: str, before: dict[str, Any] | None
     ) -> dict[str, Any]:
-        return self.world.send(
+        return self._harness.send(
             request_type,
-            self.world.stack.resources.get(logical_id, (None, ""))[0],
+            self._harness.stack.resources.get(logical_id, (None, ""))[0],
             logical_id=logical_id,
             resource_type=self._types[logical_id],
             before=before,
@@ -107,22 +107,22 @@ class Deployment:
 
     def end(self, name: str) -> tuple[str | None, set[str], list[str]]:
         """The primary address, the other addresses, and the names of members or delegates."""
-        entity: Any = self.world.organization.entity(name)
-        names = {e.entity_id: e.name for e in self.world.organization.entities.values()}
+        entity: Any = self._harness.organization.entity(name)
+        names = {e.entity_id: e.name for e in self._harness.organization.entities.values()}
         associated = [names[entity_id] for entity_id in getattr(entity, "associated", ())]
         email = entity.registration.email if entity.state == "ENABLED" else None
         return email, set(entity.aliases), associated
 
 
-def play(world: FunctionHarness) -> None:
+def play(harness: FunctionHarness) -> None:
     """Create, update and delete all that a stack can declare."""
-    deployment = Deployment(world)
-    organization = world.organization
+    deployment = Deployment(harness)
+    organization = harness.organization
     dora: dict[str, Any] = {"Name": "dora", "Attributes": {"DisplayName": "Dora"}}
     dora |= {"PasswordSecretArn": SECRET_ARN}
     # What CreateUser does not accept: a registration sets it.
     attributes = {"JobTitle": "Explorer", "City": "Bath"}
-    world.secrets[SECRET_ARN] = PASSWORD
+    harness.secrets[SECRET_ARN] = PASSWORD
 
     deployment.deploy("dora", USER, **dora)
     deployment.deploy("sales", GROUP, Name="sales")
@@ -131,7 +131,7 @@ def play(world: FunctionHarness) -> None:
         "dora", "dora@example.com", ["the-dora@example.com"], UserAttributes=attributes
     )
     # Enabled by hand a moment before the registration.
-    world.bob.enable("robert@example.com", Moment(world.now, world.workmail.behaviour))
+    harness.bob.enable("robert@example.com", Moment(harness.now, harness.workmail.behaviour))
     bobs = ["the-bob@example.com"]
     deployment.register("bob", "robert@example.com", bobs)
     for name in ("sales", "beamer"):
@@ -152,8 +152,8 @@ def play(world: FunctionHarness) -> None:
     assert user.has_password(PASSWORD)
     assert room.booking_options == NOT_ACCEPTING
 
-    world.now += 3600
-    world.secrets[SECRET_ARN] = NEW_PASSWORD
+    harness.now += 3600
+    harness.secrets[SECRET_ARN] = NEW_PASSWORD
     attributes = {"JobTitle": "Boss", "City": ""}
     dora |= {"ResetPassword": "2"}
     deployment.deploy("dora", USER, **dora)
@@ -179,19 +179,19 @@ def play(world: FunctionHarness) -> None:
     assert shown == {"DisplayName": "Dora", "JobTitle": "Boss"}
     assert user.has_password(NEW_PASSWORD)
     assert organization.entity("sales").hidden
-    updates = len(world.workmail.calls.of("UpdateUser", "UpdateResource"))
+    updates = len(harness.workmail.calls.of("UpdateUser", "UpdateResource"))
     deployment.deploy("dora", USER, **dora)
     deployment.deploy("delegates", DELEGATES, Delegates=["bob"], **requests)
     deployment.register("dora", "new-dora@example.com", [], UserAttributes=attributes)
-    assert len(world.workmail.calls.of("UpdateUser", "UpdateResource")) == updates
+    assert len(harness.workmail.calls.of("UpdateUser", "UpdateResource")) == updates
 
-    world.now += 3600
+    harness.now += 3600
     deployment.register("dora", "new-dora@example.com", [], **SNAPSHOT)
     for logical_id in ("members", "delegates"):
         deployment.delete(logical_id)
     for name in ("dora", "sales", "beamer"):
         deployment.delete(f"{name} registered")
-    assert [job.state for job in world.workmail.exports.jobs] == ["COMPLETED"]
+    assert [job.state for job in harness.workmail.exports.jobs] == ["COMPLETED"]
     for name in ("dora", "sales", "beamer"):
         deployment.delete(name)
     states = {entity.name: entity.state for entity in organization.entities.values()}
@@ -226,19 +226,19 @@ def positions() -> list[Any]:
 
 @pytest.mark.parametrize("behaviour", positions())
 def test_a_deployment_ends_as_declared(behaviour: Behaviour) -> None:
-    world = FunctionHarness()
-    world.workmail.behaviour = behaviour
-    play(world)
+    harness = FunctionHarness()
+    harness.workmail.behaviour = behaviour
+    play(harness)
 
 
 @pytest.mark.parametrize("behaviour", positions())
 def test_a_deployment_of_repeated_calls_ends_as_declared(behaviour: Behaviour) -> None:
-    world = FunctionHarness()
-    world.workmail.behaviour = replace(behaviour, settle_delay=behaviour.settle_delay or 5.0)
+    harness = FunctionHarness()
+    harness.workmail.behaviour = replace(behaviour, settle_delay=behaviour.settle_delay or 5.0)
     for operation in CHANGES:
-        world.workmail.faults.add(operation, Drop(after_work=True))
-    play(world)
-    lost = {call.operation for call in world.workmail.calls if call.error_code == "NoAnswer"}
+        harness.workmail.faults.add(operation, Drop(after_work=True))
+    play(harness)
+    lost = {call.operation for call in harness.workmail.calls if call.error_code == "NoResponse"}
     assert lost == CHANGES
 
 
@@ -248,24 +248,24 @@ def test_a_mailbox_that_was_just_disabled_by_hand_is_kept(
     exportable: bool, settle_delay: float
 ) -> None:
     """While it still reads enabled and cannot be exported, the Delete fails; the next succeeds."""
-    world = FunctionHarness()
-    world.workmail.behaviour = Behaviour(
+    harness = FunctionHarness()
+    harness.workmail.behaviour = Behaviour(
         disabled_mailbox_can_be_exported=exportable, settle_delay=settle_delay
     )
-    deployment = Deployment(world)
+    deployment = Deployment(harness)
     deployment.register("alice", "alice@example.com", [], **SNAPSHOT)
-    world.now += 3600
-    mailbox: Any = world.alice.mailbox
-    world.alice.disable(Moment(world.now, world.workmail.behaviour))
-    disabled_at = world.now
+    harness.now += 3600
+    mailbox: Any = harness.alice.mailbox
+    harness.alice.disable(Moment(harness.now, harness.workmail.behaviour))
+    disabled_at = harness.now
     if settle_delay and not exportable:
         reason = failed(deployment.begin_delete("alice registered"))
         assert reason.startswith(
-            f"user alice (id {world.alice.entity_id}) cannot be exported to bucket mail-archive "
+            f"user alice (id {harness.alice.entity_id}) cannot be exported to bucket mail-archive "
             "and stays enabled: correct the MailboxExport ("
         )
-        world.now += settle_delay
+        harness.now += settle_delay
     deployment.delete("alice registered")
-    assert world.alice.state == "DISABLED"
+    assert harness.alice.state == "DISABLED"
     # WorkMail keeps it for 30 days from then.
-    assert (world.alice.mailbox, mailbox.deprovisioned_at) == (mailbox, disabled_at)
+    assert (harness.alice.mailbox, mailbox.deprovisioned_at) == (mailbox, disabled_at)

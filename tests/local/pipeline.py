@@ -132,10 +132,10 @@ class Pipeline:
     def status(self) -> str | None:
         """The stack's status, None if there is no such stack."""
         try:
-            answer = self._cloudformation.describe_stacks(StackName=self.stack_name)
+            response = self._cloudformation.describe_stacks(StackName=self.stack_name)
         except self._cloudformation.exceptions.ClientError:
             return None
-        status: str = answer["Stacks"][0]["StackStatus"]
+        status: str = response["Stacks"][0]["StackStatus"]
         return None if status == "DELETE_COMPLETE" else status
 
     def outputs(self) -> dict[str, str]:

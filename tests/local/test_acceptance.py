@@ -140,8 +140,8 @@ def test_each_other_position_of_a_switch_is_found(
     questions.ask()
     questions.ask_about_deletions()
     entities.delete_all()
-    assert questions.answers.keys() == {f.name for f in fields(Behaviour)} - ABOUT_EXPORTS
-    found = as_behaviour(questions.answers)
+    assert questions.findings.keys() == {f.name for f in fields(Behaviour)} - ABOUT_EXPORTS
+    found = as_behaviour(questions.findings)
     assert found.keys() == changed.keys()
     for name, position in changed.items():
         is_time = isinstance(position, float)

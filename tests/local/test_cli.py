@@ -19,23 +19,24 @@ class ExampleApp:
 
     def __init__(self, local_aws: LocalAws, folder: Path, organization: Organization) -> None:
         self._environment = local_aws.process_environment
-        self._folder = folder
+        self._assembly = folder / "cdk.out"
         self._file = folder / "file.json"
         self._organization_id = organization.organization_id
 
-    def cdk(self, command: str, *arguments: str) -> str:
-        return run_cdk(
-            command,
-            *arguments,
+    def deploy(self, **mailboxes: Any) -> None:
+        file = {"organization_id": self._organization_id, "mailboxes": mailboxes}
+        self._file.write_text(json.dumps(file))
+        run_cdk(
+            "deploy",
+            "--require-approval=never",
             f"--context=organization={self._file}",
-            f"--output={self._folder / 'cdk.out'}",
+            f"--output={self._assembly}",
             environment=self._environment,
         )
 
-    def deploy(self, **mailboxes: Any) -> str:
-        file = {"organization_id": self._organization_id, "mailboxes": mailboxes}
-        self._file.write_text(json.dumps(file))
-        return self.cdk("deploy", "--require-approval=never")
+    def destroy(self) -> None:
+        """Without another synthesis."""
+        run_cdk("destroy", "--force", f"--app={self._assembly}", environment=self._environment)
 
 
 def test_the_example_app_deploys_updates_rolls_back_and_destroys(
@@ -69,30 +70,5 @@ def test_the_example_app_deploys_updates_rolls_back_and_destroys(
     assert organization.entity("team").state == "ENABLED"
     assert organization.entity("bob").state == "DISABLED"
 
-    app.cdk("destroy", "--force")
+    app.destroy()
     assert {entity.state for entity in organization.entities.values()} == {"DISABLED"}
-
-
-def test_synth_warns_of_the_end_of_support_alone(
-    local_aws: LocalAws, tmp_path: Path, organization: Organization
-) -> None:
-    file = tmp_path / "file.json"
-    file.write_text(
-        json.dumps(
-            {
-                "organization_id": organization.organization_id,
-                "mailboxes": {"Alice": {"entity_id": "alice", "email": "alice@example.com"}},
-            }
-        )
-    )
-    output = run_cdk(
-        "synth",
-        "--quiet",
-        f"--context=organization={file}",
-        f"--output={tmp_path / 'cdk.out'}",
-        environment={"AWS_REGION": "us-east-1", "HOME": str(tmp_path)},
-    )
-    warnings = [line for line in output.splitlines() if "WARNING" in line or "arning at" in line]
-    assert len(warnings) == 1
-    assert "March 31, 2027" in warnings[0]
-    assert "feature flags are not configured" not in output

@@ -228,17 +228,18 @@ def test_a_job_does_not_start_with_an_asymmetric_key(export: Export) -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed_to", "outcome"),
+    ("allowed_on", "passed_to", "outcome"),
     [
-        (None, "AccessDeniedException"),
-        ("ec2.amazonaws.com", "AccessDeniedException"),
-        (SERVICE, ""),
+        ("*", None, "AccessDeniedException"),
+        ("*", "ec2.amazonaws.com", "AccessDeniedException"),
+        ("*", SERVICE, ""),
+        (f"m-{'0' * 32}", SERVICE, "AccessDeniedException"),
     ],
 )
-def test_the_caller_must_be_allowed_to_pass_the_role_to_the_export_service(
-    export: Export, passed_to: str | None, outcome: str
+def test_the_caller_must_be_allowed_to_start_the_job_and_to_pass_the_role_to_the_service(
+    export: Export, allowed_on: str, passed_to: str | None, outcome: str
 ) -> None:
-    statements = [allowed("workmail:StartMailboxExportJob", "*")]
+    statements = [allowed("workmail:StartMailboxExportJob", f"{ANYWHERE}{allowed_on}")]
     if passed_to:
         condition = {"StringEquals": {"iam:PassedToService": passed_to}}
         statements.append({**allowed("iam:PassRole", export.role_arn), "Condition": condition})

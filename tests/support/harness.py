@@ -14,7 +14,7 @@ import botocore.session
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.model import ServiceModel
 
-from local_aws.workmail import NoAnswer, WorkMail, WorkMailError
+from local_aws.workmail import NoResponse, WorkMail, WorkMailError
 from tests.support.lambda_fakes import ORGANIZATION_ID, REGISTRATION, STACK_ID, event
 from tests.support.s3 import S3
 from workmail_provider.cloudformation.custom_resource import CustomResource
@@ -48,8 +48,8 @@ ROOT_STACK_ID = stack_id("Root")
 
 
 @cache
-def service_model() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("workmail")
+def service_model(service: str = "workmail") -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
 
 
 class WorkMailClient:
@@ -71,7 +71,7 @@ class WorkMailClient:
             return self._workmail.perform(operation, parameters, region=self.meta.region_name)
         except WorkMailError as error:
             raise client_error(operation, error.code, error.message, error.status) from error
-        except NoAnswer as error:
+        except NoResponse as error:
             raise ConnectionClosedError(endpoint_url="http://workmail") from error
 
 

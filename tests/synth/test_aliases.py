@@ -8,9 +8,7 @@ import pytest
 
 from tests.synth.roster import (
     OTHER_ORGANIZATION,
-    POLICY,
     REGISTRATION,
-    everything,
     new_stack,
     only,
     organizations,
@@ -77,15 +75,3 @@ def test_aliases_have_a_permission_of_their_own_in_each_organization() -> None:
     alice, bob, carol, _ = needed.values()
     assert alice == bob != carol
     assert alice | carol <= organizations(stack).keys()
-
-
-def test_what_aliases_add_changes_nothing_that_is_there_without_them() -> None:
-    """A policy that changed when the last alias goes would be changed before it is removed."""
-    without, beside = new_stack(), new_stack()
-    for stack in (without, beside):
-        register(stack, "Bob")
-    register(beside, "Alice", aliases=[INFO])
-    before, after = everything(without), everything(beside)
-    assert before == {id: after[id] for id in before}
-    added = [after[id]["Type"] for id in after.keys() - before.keys()]
-    assert sorted(added) == [POLICY, REGISTRATION]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Fn, NestedStack, Stack, Stage
+from aws_cdk import App, CfnParameter, NestedStack, Stack
 from constructs import Construct
 
 from cdk_workmail import WorkMailProvider
@@ -121,16 +121,6 @@ def test_every_declaration_is_created_after_the_announcement_and_deleted_before(
         assert not needed_by(mixed, id) & everything(mixed).keys()
 
 
-def test_what_another_organization_adds_changes_nothing_that_is_there_without_it() -> None:
-    """An announcement that changed with the last declaration would be changed before its Delete."""
-    without, beside = new_stack(), new_stack()
-    for stack in (without, beside):
-        register(stack, "Alice")
-    register(beside, "Far", organization_id=OTHER_ORGANIZATION)
-    before, after = everything(without), everything(beside)
-    assert before == {id: after[id] for id in before}
-
-
 def test_an_organization_that_is_a_token_is_in_name_and_permission() -> None:
     stack = new_stack()
     organization = CfnParameter(stack, "Organization").value_as_string
@@ -139,19 +129,6 @@ def test_an_organization_that_is_a_token_is_in_name_and_permission() -> None:
     (statement,) = only(readers(stack))["Properties"]["PolicyDocument"]["Statement"]
     for arn in statement["Resource"]:
         assert {"Ref": "Organization"} in arn["Fn::Join"][1]
-
-
-def test_tokens_that_are_alike_are_announced_once() -> None:
-    """Two parameters of one name cannot be created."""
-    imported, referred = new_stack(), new_stack()
-    own = CfnParameter(referred, "Organization").value_as_string
-    for stack, tokens in (
-        (imported, [Fn.import_value("Organization"), Fn.import_value("Organization")]),
-        (referred, [own, Fn.ref("Organization")]),
-    ):
-        for number, organization in enumerate(tokens):
-            register(stack, f"Member{number}", organization_id=organization)
-        assert len(resources(stack, PARAMETER)) == len(readers(stack)) == 1
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -183,48 +160,6 @@ def test_a_nested_stack_announces_itself() -> None:
         assert properties_of(stack, PARAMETER)["Value"] == {"Ref": "AWS::StackId"}
         (registration,) = custom_resources(stack)
         assert resources(stack, PARAMETER).keys() <= needed_by(stack, registration)
-
-
-def test_stacks_that_share_a_provider_each_announce_themselves_and_let_it_read() -> None:
-    app = App()
-    shared = Stack(app, "Shared")
-    provider = WorkMailProvider(shared, "Provider")
-    stacks = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
-    for stack in stacks:
-        register(stack, stack.node.id, provider=provider)
-    assert resources(shared, PARAMETER) == readers(shared) == {}
-    for stack in stacks:
-        assert len(resources(stack, PARAMETER)) == 1
-        (registration,) = custom_resources(stack)
-        assert {*resources(stack, PARAMETER), *readers(stack)} <= needed_by(stack, registration)
-
-
-def test_two_functions_of_a_stack_share_its_announcement_and_each_may_read() -> None:
-    stack = new_stack()
-    register(stack, "Alice")
-    register(stack, "Bob", provider=WorkMailProvider(stack, "Provider"))
-    (announcement,) = resources(stack, PARAMETER)
-    roles = [json.dumps(policy["Properties"]["Roles"]) for policy in readers(stack).values()]
-    assert len(set(roles)) == len(roles) == 2
-    for registration in custom_resources(stack):
-        assert announcement in needed_by(stack, registration)
-
-
-def test_ids_are_the_same_in_each_stage_whatever_else_is_declared() -> None:
-    def ids(name: str, earlier: int) -> list[str]:
-        stage = Stage(App(), name)
-        other = CfnParameter(Stack(stage, "Other"), "Organization").value_as_string
-        stack = Stack(stage, "Mail")
-        for number in range(earlier):
-            # Tokens are numbered as they are created.
-            assert CfnParameter(stack, f"Earlier{number}").value_as_string
-        own = CfnParameter(stack, "Organization").value_as_string
-        for id, organization in (("Alice", other), ("Bob", own), ("Carol", ORGANIZATION)):
-            register(stack, id, organization_id=organization)
-        return [*resources(stack, PARAMETER), *readers(stack)]
-
-    assert ids("Beta", 0) == ids("Production", 3)
-    assert len(ids("Beta", 0)) == 6
 
 
 REVISION = "2027-01-01"

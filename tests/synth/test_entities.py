@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from aws_cdk import App, RemovalPolicy, Stack, Stage
+from aws_cdk import RemovalPolicy
 
 from cdk_workmail import MailboxExport, WorkMailProvider, WorkMailRegistration
 from tests.synth.roster import (
@@ -166,16 +166,6 @@ def test_each_organization_and_kind_has_policies_of_its_own(kind: Kind) -> None:
 
 
 @OF_EACH_KIND
-def test_registrations_beside_an_entity_are_as_without_it(kind: Kind) -> None:
-    without, beside = new_stack(), new_stack()
-    for stack in (without, beside):
-        register(stack, "Bob")
-    kind.declare(beside)
-    before, after = everything(without), everything(beside)
-    assert before == {id: after[id] for id in before}
-
-
-@OF_EACH_KIND
 def test_the_short_form_is_a_registration_of_the_entity(kind: Kind) -> None:
     stack = new_stack()
     provider = WorkMailProvider(stack, "Provider")
@@ -227,17 +217,6 @@ def test_an_entity_is_declared_once_in_a_stack(kind: Kind) -> None:
         ValueError, match=r"^Mail/Two: name must be declared once .* got 'IT', which Mail/One "
     ):
         kind.declare(stack, "Two", name="IT")
-
-
-def test_a_template_is_the_same_each_time_and_in_each_stage() -> None:
-    texts = []
-    for name in ("Beta", "Beta", "Production"):
-        stack = Stack(Stage(App(), name), "Mail")
-        team(stack)
-        texts.append(json.dumps(everything(stack)))
-    assert texts[0] == texts[1]
-    one, other = (sorted(json.loads(text)) for text in texts[1:])
-    assert one == other
 
 
 def test_the_ids_are_kept() -> None:

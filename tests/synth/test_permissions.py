@@ -5,7 +5,7 @@ import re
 from typing import Any, cast
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, Fn, NestedStack, RemovalPolicy, Stack, Stage
+from aws_cdk import App, CfnParameter, Environment, NestedStack, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -17,7 +17,6 @@ from tests.synth.roster import (
     OTHER_ORGANIZATION,
     POLICY,
     REGISTRATION,
-    USER,
     declare_resource,
     declare_user,
     everything,
@@ -150,65 +149,6 @@ def test_a_nested_stack_reads_itself_and_its_root() -> None:
     parameter = above["Ref"]
     middle = only(resources(root, "AWS::CloudFormation::Stack"))["Properties"]["Parameters"]
     assert middle[parameter] == OWN_STACK
-
-
-def test_a_stack_that_shares_a_provider_brings_its_own_policies() -> None:
-    app = App()
-    shared = Stack(app, "Shared")
-    provider = WorkMailProvider(shared, "Provider")
-    consumers = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
-    for stack in consumers:
-        register(stack, provider=provider)
-        declare_user(stack, "Bob", provider=provider)
-    assert list(statements(shared)) == [
-        (LOG_ACTIONS, [shared.resolve(provider.function.log_group.log_group_arn)])
-    ]
-    names = []
-    for stack in consumers:
-        (described,) = (arns for actions, arns in statements(stack) if actions == STACK_ACTIONS)
-        assert described[0] == OWN_STACK
-        assert len(described) == 1 + stack.nested
-        declared = (resources(stack, REGISTRATION), resources(stack, USER))
-        needed = {policy for each in declared for policy in only(each)["DependsOn"]}
-        assert organizations(stack).keys() <= needed
-        names += [
-            policy["Properties"]["PolicyName"] for policy in resources(stack, POLICY).values()
-        ]
-    # On one role, a policy overwrites another of the same name.
-    kinds = ["stack", "announcements", "registrations", "users", "passwords"]
-    assert len(set(names)) == len(names) == len(consumers) * len(kinds)
-
-
-def test_the_stages_of_a_pipeline_have_the_same_logical_ids() -> None:
-    app = App()
-    templates = []
-    for name in ("Beta", "Production"):
-        stack = Stack(Stage(app, name), "Mail")
-        register(stack, "Alice")
-        register(stack, "Bob", provider=WorkMailProvider(stack, "Provider"))
-        templates.append(sorted(everything(stack)))
-    assert templates[0] == templates[1]
-
-
-def test_policies_of_token_organizations_keep_their_ids() -> None:
-    ids = []
-    for earlier in range(3):
-        stack = new_stack()
-        for number in range(earlier):
-            # Tokens are numbered as they are made.
-            assert CfnParameter(stack, f"Earlier{number}").value_as_string
-        organization = CfnParameter(stack, "Organization").value_as_string
-        register(stack, organization_id=organization)
-        ids.append(list(organizations(stack)))
-    assert ids[0] == ids[1] == ids[2]
-
-
-def test_tokens_that_are_alike_share_one_statement() -> None:
-    stack = new_stack()
-    for id in ("Alice", "Bob"):
-        register(stack, id, organization_id=Fn.import_value("Organization"))
-    granted = [actions for actions, _ in statements(stack)]
-    assert granted.count(WORKMAIL_ACTIONS) == granted.count({"ssm:GetParametersByPath"}) == 1
 
 
 def test_policy_names_fit_into_iams_limit_at_the_longest_stack_name() -> None:

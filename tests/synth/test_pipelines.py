@@ -20,6 +20,9 @@ from cdk_workmail_file import read
 from tests.support.pipelines import GITHUB, PIPELINES, WORKFLOWS, commands, job, workflow
 from tests.synth.conftest import ROOT
 
+# cfn-lint reads its rules and schemas once in a process.
+pytestmark = pytest.mark.xdist_group("cfn_lint")
+
 EXAMPLES = ["cdk_pipelines", "github_actions"]
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40}")
 NAMES = [path.stem for path in WORKFLOWS]

@@ -6,7 +6,6 @@ import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, NestedStack, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk.assertions import Template
 
 from cdk_workmail import WorkMailProvider
 from tests.synth.roster import REGISTRATION, new_stack, only, register, resources
@@ -134,17 +133,6 @@ def test_numbers_may_be_tokens_and_the_timeout_may_not() -> None:
     assert properties["ReservedConcurrentExecutions"] == {"Ref": "Number"}
     with pytest.raises(ValueError, match=r"^Mail/Timeout: timeout must be known at synth"):
         WorkMailProvider(stack, "Timeout", timeout=Duration.seconds(number))
-
-
-def test_a_provider_is_shared_across_stacks() -> None:
-    app = App()
-    provider = WorkMailProvider(Stack(app, "Shared"), "Provider")
-    consumer = Stack(app, "Mail")
-    register(consumer, provider=provider)
-    template = Template.from_stack(consumer)
-    template.resource_count_is(FUNCTION, 0)
-    token = only(resources(consumer, REGISTRATION))["Properties"]["ServiceToken"]
-    assert list(token) == ["Fn::ImportValue"]
 
 
 def test_a_nested_stack_may_use_the_provider_above_it() -> None:

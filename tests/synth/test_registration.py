@@ -38,7 +38,7 @@ def test_the_main_resource_is_the_default_child() -> None:
     assert registration.node.default_child is registration.node.find_child("Resource")
 
 
-def test_attributes_are_what_the_function_answers() -> None:
+def test_attributes_are_what_the_function_sends() -> None:
     stack = new_stack()
     alice = register(stack)
     ref = {"Ref": "AliceD4D33764"}

@@ -16,6 +16,9 @@ from cdk_workmail import MailboxExport, OrganizationExport, WorkMailProvider
 from tests.synth.conftest import ROOT
 from tests.synth.roster import ORGANIZATION, OTHER_ORGANIZATION, register, team
 
+# cfn-lint reads its rules and schemas once in a process.
+pytestmark = pytest.mark.xdist_group("cfn_lint")
+
 SECURITY = ROOT / "docs" / "security.md"
 # As `docs/security.md` advises for checks with cdk-nag. The library acknowledges nothing itself:
 # what a wildcard allows is for the owner of the account to accept.

@@ -13,11 +13,8 @@ from aws_cdk import (
     CfnParameter,
     Duration,
     Environment,
-    Fn,
-    NestedStack,
     RemovalPolicy,
     Stack,
-    Stage,
 )
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -249,19 +246,6 @@ def test_all_that_its_removal_needs_is_deleted_after_the_registration() -> None:
     assert expected <= needed_by(stack, alice)
 
 
-def test_what_an_export_adds_changes_nothing_that_is_there_without_it() -> None:
-    """A resource that changed when the last export goes would be changed before its Delete."""
-    without, beside = new_stack(), new_stack()
-    for stack in (without, beside):
-        register(stack, "Bob")
-    snapshot(beside, "Alice", MailboxExport(beside, "Export"))
-    before, after = everything(without), everything(beside)
-    assert before == {id: after[id] for id in before}
-    assert len(after) - len(before) == len(
-        ["registration", "bucket", "its policy", "key", "role", "exporting", "continuing"]
-    )
-
-
 def test_each_export_and_organization_has_a_role_of_its_own() -> None:
     stack = new_stack(env=IRELAND)
     one, two = MailboxExport(stack, "One"), MailboxExport(stack, "Two")
@@ -321,47 +305,6 @@ def test_buckets_that_are_only_alike_until_deployed_have_roles_of_their_own() ->
     assert len(export_roles(mail)) == 2
 
 
-def test_two_functions_of_a_stack_each_may_export() -> None:
-    stack = new_stack()
-    export = MailboxExport(stack, "Export")
-    snapshot(stack, "Alice", export)
-    snapshot(stack, "Bob", export, provider=WorkMailProvider(stack, "Provider"))
-    passing, calling = policies(stack, "iam:PassRole"), policies(stack, "lambda:InvokeFunction")
-    for each in (passing, calling):
-        assert len({json.dumps(policy["Roles"]) for policy in each.values()}) == len(each) == 2
-
-
-def test_stacks_that_share_function_and_export_each_bring_role_and_policies() -> None:
-    app = App()
-    shared = Stack(app, "Shared")
-    provider, export = WorkMailProvider(shared, "Provider"), MailboxExport(shared, "Export")
-    users = [Stack(app, "One"), Stack(app, "Two"), NestedStack(shared, "Nested")]
-    for stack in users:
-        snapshot(stack, "Alice", export, provider=provider)
-    assert export_roles(shared) == policies(shared, "iam:PassRole") == {}
-    names = []
-    for stack in users:
-        (alice,) = resources(stack, REGISTRATION)
-        mine = export_roles(stack).keys() | policies(stack, "lambda:InvokeFunction").keys()
-        assert len(mine) == 2
-        assert mine | policies(stack, "iam:PassRole").keys() <= needed_by(stack, alice)
-        names += [each["Properties"]["PolicyName"] for each in resources(stack, POLICY).values()]
-    # On one role, a policy overwrites another of the same name.
-    kinds = ["stack", "announcements", "registrations", "export", "continuing"]
-    assert len(set(names)) == len(names) == len(users) * len(kinds)
-
-
-def test_tokens_that_are_alike_share_a_role_and_its_statements() -> None:
-    stack = new_stack()
-    export = MailboxExport(stack, "Export")
-    for id in ("Alice", "Bob"):
-        snapshot(stack, id, export, organization_id=Fn.import_value("Organization"))
-    role = only(export_roles(stack))
-    assert len(role["AssumeRolePolicyDocument"]["Statement"]) == 1
-    assert len(role["Policies"][0]["PolicyDocument"]["Statement"]) == 3
-    assert len(only(policies(stack, "iam:PassRole"))["PolicyDocument"]["Statement"]) == 5
-
-
 def test_tokens_that_are_only_alike_until_deployed_can_all_be_exported() -> None:
     app = App()
     mail = Stack(app, "Mail")
@@ -378,31 +321,6 @@ def test_tokens_that_are_only_alike_until_deployed_can_all_be_exported() -> None
     for document in documents:
         for id in ("One", "Two"):
             assert f"{id}:Exports" in json.dumps(document)
-
-
-def test_a_template_is_the_same_each_time() -> None:
-    texts = set()
-    for _ in range(2):
-        stack = new_stack()
-        export = MailboxExport(stack, "Export")
-        for number in range(25):
-            snapshot(stack, f"Member{number}", export)
-        texts.add(json.dumps(everything(stack)))
-    assert len(texts) == 1
-
-
-def test_ids_do_not_depend_on_what_else_is_declared() -> None:
-    templates = []
-    for others, name in ((0, "Beta"), (3, "Production")):
-        stack = Stack(Stage(App(), name), "Mail")
-        for number in range(others):
-            # Tokens are numbered as they are made.
-            assert CfnParameter(stack, f"Earlier{number}").value_as_string
-            register(stack, f"Member{number}")
-        organization = CfnParameter(stack, "Organization").value_as_string
-        snapshot(stack, "Alice", MailboxExport(stack, "Export"), organization_id=organization)
-        templates.append((list(export_roles(stack)), list(policies(stack, "iam:PassRole"))))
-    assert templates[0] == templates[1]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(10, 0), (11, 1), (25, 1)])

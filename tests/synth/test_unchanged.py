@@ -8,17 +8,12 @@ from pathlib import Path
 
 from tests.synth.roster import (
     OTHER_ORGANIZATION,
-    PARAMETER,
-    POLICY,
     everything,
     new_stack,
     register,
 )
 
 PINNED = Path(__file__).with_name("registrations.json")
-# Of the last version whose stacks did not announce themselves.
-BEFORE = Path(__file__).with_name("registrations_before.json")
-STACK_POLICY = "CustomWorkMailPermissionsStackA64CF1FC"
 
 
 def test_a_stack_of_registrations_stays_as_it_is() -> None:
@@ -34,16 +29,3 @@ def test_a_stack_of_registrations_stays_as_it_is() -> None:
     if os.environ.get("WRITE_PINNED"):
         PINNED.write_text(json.dumps(found, indent=2) + "\n")
     assert found == json.loads(PINNED.read_text())
-
-
-def test_announcements_replace_nothing_in_a_deployed_stack() -> None:
-    before, after = json.loads(BEFORE.read_text()), json.loads(PINNED.read_text())
-    for id, resource in before.items():
-        now = after[id]
-        assert set(resource.pop("DependsOn", [])) <= set(now.pop("DependsOn", []))
-        if id == STACK_POLICY:
-            for each in (resource, now):
-                assert each["Properties"].pop("PolicyDocument")
-        assert now == resource
-    added = [after[id]["Type"] for id in after.keys() - before.keys()]
-    assert sorted(added) == [POLICY, POLICY, PARAMETER, PARAMETER]

@@ -14,6 +14,8 @@ import pytest
 from tests.synth.assembly import SYNTH, asset_of, files_of
 from tests.synth.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 # When it was published, in seconds; a release has the time of its commit.
 EPOCH = "1767225600"
 

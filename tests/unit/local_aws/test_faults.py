@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from local_aws.workmail import (
     Drop,
     Failure,
-    NoAnswer,
+    NoResponse,
     Organization,
     Stall,
     WorkMail,
@@ -79,13 +79,13 @@ def test_a_response_is_lost_before_the_work_or_after_it(
         client.register_to_work_mail(**registration)
     client.close()
     assert organization.entity("alice").state == ("ENABLED" if after_work else "DISABLED")
-    assert [call.error_code for call in workmail.calls] == ["NoAnswer"]
+    assert [call.error_code for call in workmail.calls] == ["NoResponse"]
 
 
 def test_a_lost_response_without_http_is_an_exception(api: Api) -> None:
     for fault, seconds in ((Drop(), 0), (Stall(30), 30)):
         api.workmail.faults.add("ListUsers", fault)
-        with pytest.raises(NoAnswer) as raised:
+        with pytest.raises(NoResponse) as raised:
             api("ListUsers")
         assert raised.value.seconds == seconds
     api.workmail.calls.clear()

@@ -1,7 +1,4 @@
-"""The lifecycle contract of a registration, rule by rule, against the local WorkMail.
-
-Identity, repeated requests and invalid values are in test_contract.py.
-"""
+"""The lifecycle contract of a registration, rule by rule, against the local WorkMail."""
 
 from __future__ import annotations
 
@@ -659,6 +656,18 @@ class TestDeleting:
         assert "DeregisterFromWorkMail" not in harness.operations
         assert harness.stack_calls == []
 
+    @pytest.mark.parametrize("request_type", ["Create", "Update"])
+    def test_a_create_or_update_within_a_month_restores_the_mailbox(
+        self, harness: FunctionHarness, own: str, request_type: str
+    ) -> None:
+        mailbox: Any = harness.alice.mailbox
+        mailbox_id = mailbox.mailbox_id
+        succeeded(harness.send("Delete", own))
+        harness.pass_time(29 * 24 * 3600)
+        assert succeeded(harness.send(request_type, own)) == own
+        mailbox = harness.alice.mailbox
+        assert (mailbox.mailbox_id, mailbox.deprovisioned_at) == (mailbox_id, None)
+
     def test_an_organization_that_is_not_active_yet_fails(
         self, harness: FunctionHarness, own: str
     ) -> None:
@@ -822,9 +831,11 @@ class TestMessages:
     def test_a_wrong_property_fails_before_any_call(
         self, harness: FunctionHarness, properties: dict[str, Any], said: str
     ) -> None:
-        response = harness.send("Create", **properties)
-        assert said in failed(response)
-        assert response["PhysicalResourceId"] == NEVER_CREATED
+        own = harness.registration_id(harness.alice)
+        for before, physical_id in ((None, NEVER_CREATED), (own, own)):
+            response = harness.send("Update" if before else "Create", before, **properties)
+            assert said in failed(response)
+            assert response["PhysicalResourceId"] == physical_id
         assert harness.operations == []
 
     @pytest.mark.parametrize(
