@@ -58,6 +58,10 @@ def lines(page: Path) -> Iterator[list[str]]:
             yield words
 
 
+# The site is built once.
+pytestmark = pytest.mark.xdist_group("site")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, isolated: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("site")

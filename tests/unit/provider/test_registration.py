@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.workmail import Behaviour, Drop, Failure, NoAnswer
+from local_aws.workmail import Behaviour, Drop, Failure, NoResponse
 from tests.support.harness import (
     OTHER_ORGANIZATION_ID,
     FunctionHarness,
@@ -434,7 +434,7 @@ class TestFailing:
             if operation == "RegisterToWorkMail":
                 sent_at.append(harness.now)
                 harness.now += hangs_for
-                raise NoAnswer(hangs_for)
+                raise NoResponse(hangs_for)
             return response
 
         monkeypatch.setattr(harness.workmail, "perform", hang_at_register)
