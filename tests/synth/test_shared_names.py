@@ -137,6 +137,8 @@ def test_every_declared_property_is_read_and_every_property_read_is_declared(
 ) -> None:
     properties = Tracking(declared[type])
     PARSE[type](properties)
+    # Read with the organization of each request.
+    declarations.organization_region(properties)
     expected = declared[type].keys() - OF_CLOUDFORMATION
     assert properties.read - OF_OTHERS.get(type, set()) == expected
 
