@@ -129,3 +129,8 @@ class Declaration(Construct):
 
     def _attribute(self, name: str) -> str:
         return self._resource.get_att(name).to_string()
+
+
+def resource_of(declaration: Declaration) -> CfnResource:
+    """Its default child, without asking the CDK for it."""
+    return declaration._resource

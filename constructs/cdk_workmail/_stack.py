@@ -65,6 +65,7 @@ class StackDeclarations(Construct):
         # In the order of their declaration.
         self.member_lists: list[CfnResource] = []
         self._region = stack.region
+        self._is_region_checked = False
         self._environment = stack.environment
         self._app = _AppDeclarations.of(self.node.root)
         self._declared: dict[tuple[str, ...], Construct] = {}
@@ -133,7 +134,7 @@ class StackDeclarations(Construct):
         Raises ValueError for a second registration in this stack, and warns of one in another.
         """
         identity = self._app.declared.get(entity, (organization_id, entity))
-        if Token.is_unresolved(identity[1]):
+        if "$" in identity[1] and Token.is_unresolved(identity[1]):
             return
         self.declare(registration, "entity_id", "entity", *identity)
         key = (identity[0], identity[1].casefold())
@@ -177,7 +178,10 @@ class StackDeclarations(Construct):
 
     def check_region(self, construct: Construct, organization_region: str | None) -> None:
         """Raises ValueError if the organization cannot be where it is declared to be."""
+        if organization_region is None and self._is_region_checked:
+            return
         check_region(construct, self._region, organization_region)
+        self._is_region_checked |= organization_region is None
 
     def check_password(self, user: Construct, secret: secretsmanager.ISecret) -> None:
         """Raises ValueError if the function, which is in the stack's region, cannot read it."""

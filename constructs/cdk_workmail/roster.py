@@ -11,7 +11,7 @@ from aws_cdk import CfnResource, Duration, NestedStack, RemovalPolicy
 from constructs import Construct
 
 from cdk_workmail._actions import REGISTRATION
-from cdk_workmail._declaration import Organization
+from cdk_workmail._declaration import Organization, resource_of
 from cdk_workmail._entity import Entity
 from cdk_workmail._lanes import Lanes, lanes_of
 from cdk_workmail._placement import (
@@ -199,7 +199,7 @@ class WorkMailRoster(Construct):
         }
         if entry.section == "mailboxes":
             registration = WorkMailRegistration(scope, entry.key, **(options | removal), **where)
-            resource = _resource_of(registration)
+            resource = resource_of(registration)
             lanes.add(resource, resource)
             return
         options.pop("mailbox_removal_policy", None)
@@ -209,9 +209,9 @@ class WorkMailRoster(Construct):
         if "removal_policy" in options:
             options["removal_policy"] = RemovalPolicy[options["removal_policy"]]
         entity = _CONSTRUCTS[entry.section](scope, entry.key, **options, **where)
-        first = last = _resource_of(entity)
+        first = last = resource_of(entity)
         if "email" in registered:
-            last = _resource_of(entity.enable(**registered, **removal))
+            last = resource_of(entity.enable(**registered, **removal))
         lanes.add(first, last)
 
     def _create_guard(self, organization: Organization, maximum_removals: str) -> CfnResource:
@@ -305,7 +305,3 @@ class WorkMailRoster(Construct):
             return f"{maximum_removals * 100:g}%"
         allowed = "a whole number, or a share from 0.0 to 1.0"
         raise invalid(self, "maximum_removals", allowed, maximum_removals)
-
-
-def _resource_of(construct: Construct) -> CfnResource:
-    return cast(CfnResource, construct.node.default_child)
