@@ -212,7 +212,7 @@ class DeployedStack:
         ]
 
     def reasons(self, logical_id: str) -> list[str]:
-        """Why resources whose logical ids begin so failed."""
+        """The reasons of failed resources, by the beginning of their logical ids."""
         events = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
         return [
             event["ResourceStatusReason"]

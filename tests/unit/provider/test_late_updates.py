@@ -65,7 +65,7 @@ def test_a_late_update_fails_and_changes_nothing(
 
 
 def test_an_update_of_an_unreadable_stack_changes_nothing_and_has_nothing_to_undo() -> None:
-    """What fails is not the registration, whose outcome would be unknown."""
+    """Reading the stack fails, before a registration is sent."""
     harness = EntityHarness()
     own = succeeded(harness.send("Create", **EMAIL))
     harness.stack.error = client_error("DescribeStacks", "InternalFailure", "", 500)
