@@ -9,6 +9,7 @@ from aws_cdk import CfnResource
 from constructs import Construct
 
 from cdk_workmail._actions import Permission
+from cdk_workmail._permissions import depend
 from cdk_workmail._stack import StackDeclarations
 from cdk_workmail._validation import ORGANIZATION_ID, check_boolean, check_type
 from cdk_workmail.provider import WorkMailProvider
@@ -34,9 +35,6 @@ class Organization:
         self.organization_id = organization_id
         self.region = region
         self.revision = revision
-        self._announcement = self.permissions.on_announcements(
-            organization_id, declarations.announce(organization_id)
-        )
 
     @cached_property
     def of_member_lists(self) -> Organization:
@@ -75,14 +73,14 @@ class Organization:
         # The bare resource, not CustomResource: it is the default child, as the CDK's escape
         # hatches expect, and many declarations synthesize in less time.
         resource = CfnResource(scope, id, type=type, properties=declared)
-        resource.add_resource_dependency(self._announcement)
         self.permit(resource, permission)
         return resource
 
     def permit(self, resource: CfnResource, permission: Permission) -> None:
         """The resource depends on the policy with the permission."""
-        resource.add_resource_dependency(
-            self.permissions.on_organization(permission, self.organization_id, self.region)
+        depend(
+            resource,
+            self.permissions.on_organization(permission, self.organization_id, self.region),
         )
 
 

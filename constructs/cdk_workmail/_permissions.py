@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -41,7 +42,7 @@ _PASSWORD_TAG = "cdk-workmail-passwords"
 class ExportPermissions:
     """What an exported registration depends on, and its property `MailboxExport`."""
 
-    policy: CfnResource
+    policy: CfnResource | None
     properties: dict[str, object]
 
 
@@ -55,19 +56,20 @@ class _ExportRole:
 
 
 class Permissions(Protocol):
-    """What a provider may do for one stack: each method names what a declaration depends on."""
+    """What a provider may do for one stack: each method names what a declaration depends on.
+
+    None if its stack depends on that as a whole.
+    """
 
     service_properties: dict[str, object]
 
     def on_organization(
         self, permission: Permission, organization_id: str, region: str | None
-    ) -> CfnResource: ...
+    ) -> CfnResource | None: ...
 
-    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource: ...
+    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource | None: ...
 
-    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource: ...
-
-    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource: ...
+    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource | None: ...
 
     def on_export(
         self, export: MailboxExport, organization_id: str, region: str | None
@@ -109,9 +111,18 @@ class StackPermissions(Construct):
     stacks that use it, which depend on it already; and so that registrations can depend on them.
     """
 
-    def __init__(self, scope: Construct, id: str, *, provider: WorkMailProvider) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        provider: WorkMailProvider,
+        announce: Callable[[str], CfnResource],
+    ) -> None:
+        """`announce` creates the stack's announcement in an organization."""
         super().__init__(scope, id)
         self.role = provider.role
+        self._announce = announce
         self._function_arn = provider.service_token
         # Read once: each custom resource has these, and each would ask the CDK's kernel for them.
         self.service_properties: dict[str, object] = {
@@ -119,8 +130,7 @@ class StackPermissions(Construct):
             "ServiceTimeout": provider.service_timeout.to_seconds(),
         }
         self._by_organization: dict[tuple[str, str, str | None], CfnResource] = {}
-        self._by_announcement: dict[CfnResource, CfnResource] = {}
-        self._other_announcements: dict[str, CfnResource] = {}
+        self._announcement_policies: dict[CfnResource, iam.Policy] = {}
         self._by_export: dict[tuple[MailboxExport, str, str | None], ExportPermissions] = {}
         self._export_roles: dict[str, _ExportRole] = {}
         self._continuing: iam.Policy | None = None
@@ -142,6 +152,9 @@ class StackPermissions(Construct):
 
         And one for each permission, which never changes: a resource that needs a permission no
         longer is updated before it is deleted, and can still delete its aliases, for example.
+
+        It depends on the announcement of the stack, which so is created before everything that is
+        declared in the organization, and deleted after it.
         """
         key = (permission.id, organization_id, region)
         if key not in self._by_organization:
@@ -149,27 +162,6 @@ class StackPermissions(Construct):
                 permission, organization_id, region
             )
         return self._by_organization[key]
-
-    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
-        """The policy that everything declared in the organization has to depend on.
-
-        With it the function finds the other stacks. The announcement of this stack is created
-        before all of its declarations, and deleted after them.
-        """
-        if announcement not in self._by_announcement:
-            policy = self.on_other_announcements(organization_id)
-            policy.add_resource_dependency(announcement)
-            self._by_announcement[announcement] = policy
-        return self._by_announcement[announcement]
-
-    def on_other_announcements(self, organization_id: str) -> CfnResource:
-        """The policy with which the function finds the other stacks."""
-        if organization_id not in self._other_announcements:
-            policy = self._create_announcement_policy(organization_id)
-            self._other_announcements[organization_id] = cast(
-                CfnResource, policy.node.default_child
-            )
-        return self._other_announcements[organization_id]
 
     def on_nested_stacks(self) -> CfnResource:
         """The policy with which the function reads the operations of stacks nested in this one.
@@ -237,6 +229,15 @@ class StackPermissions(Construct):
             self._by_export[key] = self._create_export_permissions(export, organization_id, region)
         return self._by_export[key]
 
+    def _announcement_policy(self, organization_id: str) -> iam.Policy:
+        """With it the function finds the other stacks; the announcement of this one is first."""
+        announcement = self._announce(organization_id)
+        if announcement not in self._announcement_policies:
+            policy = self._create_announcement_policy(organization_id)
+            policy.node.add_dependency(announcement)
+            self._announcement_policies[announcement] = policy
+        return self._announcement_policies[announcement]
+
     def _create_announcement_policy(self, organization_id: str) -> iam.Policy:
         stack = Stack.of(self)
         path = stack.format_arn(
@@ -263,6 +264,7 @@ class StackPermissions(Construct):
         else:
             policy = self._policy(id, [statement])
             policy.node.add_dependency(self._stack_policy)
+        policy.node.add_dependency(self._announcement_policy(organization_id))
         return cast(CfnResource, policy.node.default_child)
 
     @property
@@ -396,14 +398,14 @@ class NestedStackPermissions(Construct):
         self._by_permission: dict[tuple[str, str, str | None], CfnResource] = {}
         self.service_properties = above.service_properties
         # What else a declaration depends on is a matter of the whole nested stack.
-        self._announcement = above.on_nested_stacks()
-        self._await(self._announcement)
+        self._await(above.on_nested_stacks())
 
     def on_organization(
         self, permission: Permission, organization_id: str, region: str | None
-    ) -> CfnResource:
+    ) -> CfnResource | None:
         if not permission.is_for_removal:
-            return self._await(self._above.on_organization(permission, organization_id, region))
+            self._await(self._above.on_organization(permission, organization_id, region))
+            return None
         key = (permission.id, organization_id, region)
         if key not in self._by_permission:
             arn = organization_arn(Stack.of(self), organization_id, region)
@@ -413,28 +415,29 @@ class NestedStackPermissions(Construct):
             self._by_permission[key] = cast(CfnResource, policy.node.default_child)
         return self._by_permission[key]
 
-    def on_announcements(self, organization_id: str, announcement: CfnResource) -> CfnResource:
-        self._announcement = announcement
-        return self._await(self._above.on_other_announcements(organization_id))
+    def on_given_password(self, secret: secretsmanager.ISecret) -> None:
+        self._await(self._above.on_given_password(secret))
 
-    def on_given_password(self, secret: secretsmanager.ISecret) -> CfnResource:
-        return self._await(self._above.on_given_password(secret))
-
-    def on_generated_password(self, secret: secretsmanager.Secret) -> CfnResource:
-        return self._await(self._above.on_generated_password(secret))
+    def on_generated_password(self, secret: secretsmanager.Secret) -> None:
+        self._await(self._above.on_generated_password(secret))
 
     def on_export(
         self, export: MailboxExport, organization_id: str, region: str | None
     ) -> ExportPermissions:
         needed = self._above.on_export(export, organization_id, region)
-        return replace(needed, policy=self._await(needed.policy))
+        self._await(cast(CfnResource, needed.policy))
+        return replace(needed, policy=None)
 
-    def _await(self, policy: CfnResource) -> CfnResource:
-        """The nested stack as a whole depends on it, so that one dependency is enough."""
+    def _await(self, policy: CfnResource) -> None:
         if policy not in self._awaited:
             self._awaited.add(policy)
             self._stack.add_resource_dependency(policy)
-        return self._announcement
+
+
+def depend(resource: CfnResource, policy: CfnResource | None) -> None:
+    """What the permissions say that a declaration depends on."""
+    if policy:
+        resource.add_resource_dependency(policy)
 
 
 def _attached_policy(

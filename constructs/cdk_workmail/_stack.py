@@ -243,9 +243,11 @@ class StackDeclarations(Construct):
                 f"functions of its own account and region only"
             )
         if provider is self._own_provider:
-            return StackPermissions(self, "Permissions", provider=provider)
-        digest = hashlib.sha256(path_in_stage(provider).encode()).hexdigest()[:8]
-        return StackPermissions(self, f"Permissions{digest}", provider=provider)
+            id = "Permissions"
+        else:
+            digest = hashlib.sha256(path_in_stage(provider).encode()).hexdigest()[:8]
+            id = f"Permissions{digest}"
+        return StackPermissions(self, id, provider=provider, announce=self.announce)
 
 
 def check_export_region(

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdk_workmail._actions import ALIASES, REGISTRATION
 from cdk_workmail._declaration import Declaration
+from cdk_workmail._permissions import depend
 from cdk_workmail._validation import (
     ALIAS,
     EMAIL,
@@ -135,7 +136,7 @@ class WorkMailRegistration(Declaration):
             organization.permit(self._resource, ALIASES)
         if export:
             # CloudFormation's own DeletionPolicy stays Delete: it refuses Snapshot here.
-            self._resource.add_resource_dependency(export.policy)
+            depend(self._resource, export.policy)
         elif removal_policy:
             self._resource.apply_removal_policy(removal_policy)
 

@@ -178,8 +178,8 @@ class WorkMailRoster(Construct):
             if len(nested_stacks) >= concurrency:
                 resource.add_resource_dependency(nested_stacks[-concurrency])
             nested_stacks.append(resource)
-            StackDeclarations(nested, declarations)
-            lanes = Lanes(lane_count, [])
+            announcement = StackDeclarations(nested, declarations).announce(self.organization_id)
+            lanes = Lanes(lane_count, [announcement])
             for entry in placed[number]:
                 self._declare(nested, entry, lanes)
         return nested_stacks
@@ -194,7 +194,7 @@ class WorkMailRoster(Construct):
         }
         policy = RemovalPolicy[self._mailbox_policy(entry)]
         removal: dict[str, Any] = {
-            "removal_policy": policy,
+            "removal_policy": None if policy is RemovalPolicy.DESTROY else policy,
             "mailbox_export": self.mailbox_export if policy is RemovalPolicy.SNAPSHOT else None,
         }
         if entry.section == "mailboxes":

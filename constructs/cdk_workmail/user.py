@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdk_workmail._actions import USER, USER_DELETION, USER_PASSWORD
 from cdk_workmail._entity import Entity, EntityKind, to_api_parameters
+from cdk_workmail._permissions import depend
 from cdk_workmail._validation import (
     IDENTITY_PROVIDER_USER_ID,
     USER_NAME,
@@ -159,9 +160,9 @@ class WorkMailUser(Entity):
         )
         permissions = self._organization.permissions
         if generated:
-            self._resource.add_resource_dependency(permissions.on_generated_password(generated))
+            depend(self._resource, permissions.on_generated_password(generated))
         elif password:
-            self._resource.add_resource_dependency(permissions.on_given_password(password))
+            depend(self._resource, permissions.on_given_password(password))
         if reset_password is not None:
             self._organization.permit(self._resource, USER_PASSWORD)
 

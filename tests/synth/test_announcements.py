@@ -51,12 +51,15 @@ def custom_resources(stack: Stack) -> dict[str, dict[str, Any]]:
     }
 
 
-def announcement_before(stack: Stack, resource: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The announcement's name and the reading policy that a custom resource depends on."""
-    (reader,) = readers(stack).keys() & set(resource["DependsOn"])
-    policy = readers(stack)[reader]
-    (announcement,) = resources(stack, PARAMETER).keys() & set(policy["DependsOn"])
-    return resources(stack, PARAMETER)[announcement]["Properties"]["Name"], policy
+def announced_before(stack: Stack, id: str) -> dict[str, dict[str, Any]]:
+    """The reading policies that a custom resource waits for, by their announcements' names."""
+    found = {}
+    for reader in readers(stack).keys() & needed_by(stack, id):
+        policy = readers(stack)[reader]
+        (announcement,) = resources(stack, PARAMETER).keys() & set(policy["DependsOn"])
+        name = resources(stack, PARAMETER)[announcement]["Properties"]["Name"]
+        found[json.dumps(name)] = policy
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +117,9 @@ def test_every_declaration_is_created_after_the_announcement_and_deleted_before(
     """CloudFormation deletes in the reverse order of the dependencies."""
     types = {each["Type"] for each in custom_resources(mixed).values()}
     assert len(types) == 6
-    for resource in custom_resources(mixed).values():
-        name, _ = announcement_before(mixed, resource)
-        assert name == path_of(resource["Properties"]["OrganizationId"])
+    for id, resource in custom_resources(mixed).items():
+        name = json.dumps(path_of(resource["Properties"]["OrganizationId"]))
+        assert announced_before(mixed, id).keys() == {name}
     for id in resources(mixed, PARAMETER):
         assert not needed_by(mixed, id) & everything(mixed).keys()
 
@@ -142,10 +145,9 @@ def test_tokens_that_are_only_alike_until_deployed_are_both_announced(nested: bo
         for id in ("Alice", "Bob"):
             register(mail, f"{id}{scope.node.id}", organization_id=organization)
     assert len(resources(mail, PARAMETER)) == len(readers(mail)) == 2
-    for resource in custom_resources(mail).values():
+    for id, resource in custom_resources(mail).items():
         organization_id = resource["Properties"]["OrganizationId"]
-        name, policy = announcement_before(mail, resource)
-        assert name == path_of(organization_id)
+        policy = announced_before(mail, id)[json.dumps(path_of(organization_id))]
         assert json.dumps(organization_id) in json.dumps(policy)
 
 

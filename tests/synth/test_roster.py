@@ -412,12 +412,13 @@ def test_removal_policies_come_from_the_entry_the_file_and_the_roster_in_this_or
         found = of_type(resources, REGISTRATION).values()
         return [each.get("DeletionPolicy") for each in found]
 
-    assert policies() == ["Delete", "Delete"]
-    assert policies(removal_policy=RemovalPolicy.RETAIN) == ["Retain", "Delete"]
+    # CloudFormation's own default is Delete.
+    assert policies() == [None, None]
+    assert policies(removal_policy=RemovalPolicy.RETAIN) == ["Retain", None]
     in_file = source | {"defaults": {"mailbox_removal_policy": "RETAIN_ON_UPDATE_OR_DELETE"}}
     assert policies(source=in_file, removal_policy=RemovalPolicy.DESTROY) == [
         "RetainExceptOnCreate",
-        "Delete",
+        None,
     ]
 
 
