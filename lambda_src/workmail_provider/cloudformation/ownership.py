@@ -18,6 +18,7 @@ from workmail_provider.rules.ownership import (
     declared_elsewhere,
     is_declared,
     is_declared_again,
+    is_in_progress,
     is_managed_elsewhere,
     is_rolled_back,
     may_become_declaration,
@@ -29,6 +30,17 @@ from workmail_provider.rules.physical_ids import EntityPhysicalId, RegistrationI
 def stack_operation(invocation: Invocation) -> StackOperation:
     """The operation that the request's stack is in. Raises RequestFailed if it is unreadable."""
     return _stack(invocation, invocation.request.stack_id).operation()
+
+
+def status_if_over(invocation: Invocation) -> str | None:
+    """The status of the request's stack, if CloudFormation waits for nothing of it any more.
+
+    A stack that is in progress need not be asked for its root. Raises RequestFailed.
+    """
+    if is_in_progress(_stack(invocation, invocation.request.stack_id).status()):
+        return None
+    operation = stack_operation(invocation)
+    return operation.status if operation.is_over else None
 
 
 def declared_outside(invocation: Invocation, organization_id: str) -> set[str]:

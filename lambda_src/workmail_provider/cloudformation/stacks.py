@@ -37,6 +37,10 @@ class Stack:
         """The name in the stack's ARN, which is too long for a message."""
         return self._id.partition(":stack/")[2].partition("/")[0] or self._id
 
+    def status(self) -> str:
+        """Its own status. Raises RequestFailed."""
+        return self._describe(self._id)["StackStatus"]
+
     def operation(self) -> StackOperation:
         """The operation that the stack, or the root stack above it, is in. Raises RequestFailed."""
         stack = self._describe(self._id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from workmail_provider.cloudformation.ownership import stack_operation
+from workmail_provider.cloudformation.ownership import status_if_over
 from workmail_provider.cloudformation.request import Invocation
 from workmail_provider.errors import RequestFailed
 from workmail_provider.resources import declarations
@@ -25,10 +25,10 @@ def organization(invocation: Invocation, organization_id: str) -> Organization:
             return
         # Repeated here: to the caller, NotReady would be about the change itself.
         retry = Retry(invocation.retry.deadline, invocation.retry.clock)
-        operation = retry.call(lambda: stack_operation(invocation))
-        if operation.is_over:
+        status = retry.call(lambda: status_if_over(invocation))
+        if status:
             raise RequestFailed(
-                f"the stack is {operation.status}: CloudFormation no longer waits for this update, "
+                f"the stack is {status}: CloudFormation no longer waits for this update, "
                 "so nothing was changed"
             )
 

@@ -58,7 +58,7 @@ class StackOperation:
         # An operation of the root stack reaches no nested stack that was deleted, and none whose
         # deletion failed until it deletes that one again.
         return self.status in ("DELETE_COMPLETE", "DELETE_FAILED") or not any(
-            _is_in_progress(status) for status in (self.status, self.root_status)
+            is_in_progress(status) for status in (self.status, self.root_status)
         )
 
 
@@ -164,9 +164,9 @@ def creation_completed(stack_statuses: Iterable[str]) -> bool | None:
     return None
 
 
-def _is_in_progress(status: str | None) -> bool:
+def is_in_progress(status: str | None) -> bool:
     return status is not None and status.endswith("_IN_PROGRESS")
 
 
 def _is_rolling_back(status: str | None) -> bool:
-    return _is_in_progress(status) and "ROLLBACK" in (status or "")
+    return is_in_progress(status) and "ROLLBACK" in (status or "")
