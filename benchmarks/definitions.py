@@ -125,13 +125,13 @@ def nested_cdk_workmail(stack: Stack, roster: Roster) -> None:
     WorkMailRoster(stack, "Staff", source=source, stacks=STACKS)
 
 
-def nested_same_calls(stack: Stack, roster: Roster) -> None:
-    lambda_function = function(stack, "Function", "same_calls.handler", roster.asset)
+def nested_bare(stack: Stack, roster: Roster) -> None:
+    lambda_function = function(stack, "Function", "workmail_calls.handler", roster.asset)
     _nested(stack, roster, lambda_function)
 
 
-def nested_same_reads(stack: Stack, roster: Roster) -> None:
-    lambda_function = function(stack, "Function", "same_reads.handler", roster.asset)
+def nested_same_calls(stack: Stack, roster: Roster) -> None:
+    lambda_function = function(stack, "Function", "same_calls.handler", roster.asset)
     lambda_function.add_to_role_policy(iam.PolicyStatement(actions=_READS, resources=["*"]))
     for nested in _nested(stack, roster, lambda_function):
         announcement = ssm.CfnParameter(

@@ -55,7 +55,7 @@ def _synth(kind: str, size: int, asset: Path) -> float:
 def main(kind: str, size: str, folder: str, asset: str) -> None:
     ours, plain = definitions.cdk_workmail, definitions.crhelper
     if int(size) > _LARGEST_STACK:
-        ours, plain = definitions.nested_cdk_workmail, definitions.nested_same_calls
+        ours, plain = definitions.nested_cdk_workmail, definitions.nested_bare
     define = ours if kind == "cdk-workmail" else plain
     app, members = App(outdir=folder), definitions.members(int(size))
     roster = definitions.Roster(definitions.ORGANIZATION_ID, members, Path(asset))
