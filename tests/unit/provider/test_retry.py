@@ -125,7 +125,7 @@ def test_only_a_process_that_was_throttled_delays_its_next_request(process: Proc
     assert process.serve(STATE_CHANGED) == [STATE_CHANGED.first_backoff]
     assert process.serve() == []
     process.serve(THROTTLING_EASED)
-    assert process.serve() == [pytest.approx(0.9)]
+    assert process.serve() == [pytest.approx(0.8)]
 
 
 def test_each_throttling_lengthens_the_delay_up_to_a_limit_and_successes_shorten_it(
@@ -133,7 +133,7 @@ def test_each_throttling_lengthens_the_delay_up_to_a_limit_and_successes_shorten
 ) -> None:
     for _ in range(8):
         process.serve(THROTTLING_EASED)
-    assert process.delay.seconds(process.now) == pytest.approx(5 * 0.9)
+    assert process.delay.seconds(process.now) == pytest.approx(5 * 0.8)
     for _ in range(60):
         process.serve()
     assert process.delay.seconds(process.now) < 0.01
