@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from workmail_exporter.mailbox import MailboxStep
 from workmail_exporter.planning import Planner
 from workmail_exporter.reporting import Reporter
 from workmail_exporter.settings import Settings
+from workmail_provider.aws import Clients
 from workmail_provider.log import RequestLog
 from workmail_provider.retry import Clock, Retry
 from workmail_provider.rules.manifest import iso
@@ -25,9 +26,7 @@ _LONGEST_STEP = 60.0
 class Exporter:
     """The function, with its clients and its clock."""
 
-    def __init__(
-        self, settings: Settings, clients: Callable[[str, str | None], Any], clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, clients: Clients, clock: Clock) -> None:
         self._settings = settings
         self._clients = clients
         self._clock = clock

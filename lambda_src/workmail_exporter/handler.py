@@ -9,14 +9,14 @@ from typing import Any
 
 from workmail_exporter.actions import Exporter
 from workmail_exporter.settings import Settings
-from workmail_provider.aws import make_client
+from workmail_provider.aws import make_clients
 from workmail_provider.retry import Clock
 
 
 @cache
 def _exporter() -> Exporter:
     settings = Settings.parse(os.environ["ORGANIZATION_EXPORT"])
-    return Exporter(settings, cache(make_client), Clock())
+    return Exporter(settings, make_clients(), Clock())
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterator, Mapping
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, Protocol
 
 import boto3
 from botocore import xform_name
@@ -64,9 +64,21 @@ _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
-def make_client(service: str, region: str | None) -> Any:
-    """A boto3 client of `service` in `region`, or in the function's own Region if None."""
-    return boto3.Session().client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+class Clients(Protocol):
+    """The boto3 client of a service; None is the function's own Region."""
+
+    def __call__(self, service: str, region: str | None) -> Any: ...
+
+
+def make_clients() -> Clients:
+    """Makes each client once, and all of one session: another one reads the SDK's data again."""
+    session = boto3.Session()
+
+    @cache
+    def client(service: str, region: str | None) -> Any:
+        return session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+
+    return client
 
 
 def call(

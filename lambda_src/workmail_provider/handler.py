@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from workmail_provider.cloudformation.response import NEVER_CREATED, LambdaContext, Response
@@ -18,11 +17,11 @@ Handler = Callable[[Mapping[str, Any], LambdaContext], None]
 
 
 def _start() -> Handler:
-    from workmail_provider.aws import make_client
+    from workmail_provider.aws import make_clients
     from workmail_provider.cloudformation.custom_resource import CustomResource
     from workmail_provider.resources.types import RESOURCE_TYPES
 
-    return CustomResource(RESOURCE_TYPES, cache(make_client))
+    return CustomResource(RESOURCE_TYPES, make_clients())
 
 
 def _refuse(error: Exception) -> Handler:

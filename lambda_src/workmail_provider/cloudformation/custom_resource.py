@@ -18,10 +18,9 @@ from typing import Any
 
 from crhelper import FAILED, CfnResource
 
-from workmail_provider.aws import SDK_LOG_LEVEL, call
+from workmail_provider.aws import SDK_LOG_LEVEL, Clients, call
 from workmail_provider.cloudformation.continuation import Continuation
 from workmail_provider.cloudformation.request import (
-    Clients,
     Invocation,
     Outcome,
     Request,

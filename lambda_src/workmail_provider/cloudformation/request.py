@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from workmail_provider.aws import Clients
 from workmail_provider.cloudformation.stacks import StackMemory
 from workmail_provider.errors import RequestFailed
 from workmail_provider.log import RequestLog
@@ -66,12 +67,6 @@ def identification(event: Mapping[str, Any]) -> dict[str, str]:
         "stack_id": str(event.get("StackId")),
         "request_id": str(event.get("RequestId")),
     }
-
-
-class Clients(Protocol):
-    """Makes the boto3 client of a service; None is the function's own Region."""
-
-    def __call__(self, service: str, region: str | None) -> Any: ...
 
 
 @dataclass(frozen=True)

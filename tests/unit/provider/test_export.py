@@ -15,7 +15,7 @@ from local_aws.workmail import Behaviour, Failure
 from local_aws.workmail import Entity as LocalEntity
 from tests.support.harness import EXPORT, FunctionHarness, Stack, client_error, failed, succeeded
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET
-from workmail_provider.aws import make_client
+from workmail_provider.aws import make_clients
 from workmail_provider.rules.entities import Entity, EntityState
 from workmail_provider.rules.exports import (
     ExportDestination,
@@ -528,7 +528,7 @@ class TestBeyondOneInvocation:
         self, harness: ExportHarness
     ) -> None:
         """The last one begins early enough, because a response is sent before or after it."""
-        config = make_client("lambda", "us-east-1").meta.config
+        config = make_clients()("lambda", "us-east-1").meta.config
         sent_at: list[float] = []
 
         class Unreachable(list[Exception]):

@@ -17,7 +17,7 @@ from tests.support.harness import (
     succeeded,
 )
 from tests.support.lambda_fakes import ORGANIZATION_ID
-from workmail_provider.aws import make_client
+from workmail_provider.aws import make_clients
 from workmail_provider.cloudformation.response import NEVER_CREATED
 
 DENIED = Failure("AccessDeniedException")
@@ -425,7 +425,7 @@ class TestFailing:
     def test_a_registration_that_hangs_at_the_last_moment_is_undone_in_time(
         self, harness: FunctionHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        config = make_client("workmail", "us-east-1").meta.config
+        config = make_clients()("workmail", "us-east-1").meta.config
         hangs_for = config.connect_timeout + config.read_timeout
         began, sent_at, perform = harness.now, list[float](), harness.workmail.perform
 

@@ -13,7 +13,7 @@ from botocore.compat import HTTPHeaders
 
 from tests.support.harness import PASSWORD, SECRET_ARN, USER
 from tests.support.lambda_fakes import ORGANIZATION_ID, SECRET, Context, event
-from workmail_provider.aws import make_client
+from workmail_provider.aws import make_clients
 from workmail_provider.cloudformation.custom_resource import CustomResource
 from workmail_provider.cloudformation.request import Invocation, Outcome, ResourceType
 from workmail_provider.errors import ContinueLater
@@ -35,7 +35,7 @@ class Account:
         self._has_dora = False
 
     def client(self, service: str, region: str | None) -> Any:
-        client = make_client(service, region or "us-east-1")
+        client = make_clients()(service, region or "us-east-1")
         client.meta.events.register("before-send", self._respond)
         return client
 
