@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,6 @@ from cdk_workmail_file import read
 from local_aws import LocalAws
 from local_aws.workmail import Behaviour, Organization
 from tests.local.pipeline import ROOT, Pipeline
-
-Command = Callable[..., tuple[int, Any]]
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 _OPERATIONS = {
     "create": "Create{kind}",
@@ -39,32 +37,67 @@ _OPERATIONS = {
 }
 
 
-@pytest.fixture
-def run(local_aws: LocalAws) -> Run:
-    """Runs the command as a process."""
-    roots = os.pathsep.join(str(ROOT / root) for root in ("cli", "constructs"))
+@dataclass(frozen=True)
+class CommandHarness:
+    """The command as a process beside one stack."""
 
-    def run_it(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    local_aws: LocalAws
+    organization: Organization
+    pipeline: Pipeline
+    folder: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        roots = os.pathsep.join(str(ROOT / root) for root in ("cli", "constructs"))
         return subprocess.run(
             [sys.executable, "-m", "cdk_workmail_cli", *arguments],
-            env=local_aws.process_environment | {"PYTHONPATH": roots} | environment,
+            env=self.local_aws.process_environment | {"PYTHONPATH": roots} | environment,
             capture_output=True,
             text=True,
         )
 
-    return run_it
-
-
-@pytest.fixture
-def command(run: Run) -> Command:
-    """Runs the command and gives its exit code and its JSON."""
-
-    def run_it(*arguments: str) -> tuple[int, Any]:
-        done = run(*arguments, "--json")
+    def report(self, *arguments: str) -> tuple[int, Any]:
+        """The exit code and the JSON."""
+        done = self.run(*arguments, "--json")
         assert not done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    return run_it
+    def plan(self, file: Path) -> tuple[int, Any]:
+        return self.report("plan", str(file), "--stack", self.pipeline.stack_name)
+
+    def drift(self) -> tuple[int, Any]:
+        return self.report("drift", "--stack", self.pipeline.stack_name)
+
+    def write(self, name: str, declared: dict[str, Any]) -> Path:
+        """An organization file, of this organization unless declared otherwise."""
+        file = self.folder / name
+        organization_id = self.organization.organization_id
+        file.write_text(json.dumps({"organization_id": organization_id} | declared))
+        return file
+
+    def enable(self, name: str, *aliases: str) -> None:
+        workmail = self.local_aws.client("workmail")
+        entity_id = self.organization.entity(name).entity_id
+        where = {"OrganizationId": self.organization.organization_id, "EntityId": entity_id}
+        workmail.register_to_work_mail(**where, Email=f"{name}@example.com")
+        for alias in aliases:
+            workmail.create_alias(**where, Alias=f"{alias}@example.com")
+
+    def mutating_calls(self) -> Counter[str]:
+        return Counter(
+            call.operation
+            for call in self.local_aws.workmail.calls
+            if not call.operation.startswith(("Describe", "Get", "List"))
+        )
+
+    def forget_calls(self) -> None:
+        self.local_aws.workmail.calls.clear()
+
+
+@pytest.fixture
+def harness(
+    local_aws: LocalAws, organization: Organization, pipeline: Pipeline, tmp_path: Path
+) -> CommandHarness:
+    return CommandHarness(local_aws, organization, pipeline, tmp_path)
 
 
 def declaring(file: Path) -> Callable[[Stack], None]:
@@ -76,13 +109,12 @@ def declaring(file: Path) -> Callable[[Stack], None]:
     return define
 
 
-def written(path: Path, document: dict[str, Any]) -> Path:
-    path.write_text(json.dumps(document))
-    return path
-
-
 def findings(report: Any) -> set[tuple[str, str, str]]:
     return {(found["finding"], found["entity"], found["detail"]) for found in report["findings"]}
+
+
+def actions(report: Any) -> set[tuple[str, str]]:
+    return {(found["action"], found["entity"]) for found in report["findings"]}
 
 
 def planned_calls(report: Any) -> Counter[str]:
@@ -101,46 +133,26 @@ def planned_calls(report: Any) -> Counter[str]:
     return calls
 
 
-def mutating_calls(local_aws: LocalAws) -> Counter[str]:
-    return Counter(
-        call.operation
-        for call in local_aws.workmail.calls
-        if not call.operation.startswith(("Describe", "Get", "List"))
-    )
-
-
-def enabled(local_aws: LocalAws, organization: Organization, name: str, *aliases: str) -> None:
-    workmail = local_aws.client("workmail")
-    entity_id = organization.entity(name).entity_id
-    where = {"OrganizationId": organization.organization_id, "EntityId": entity_id}
-    workmail.register_to_work_mail(**where, Email=f"{name}@example.com")
-    for alias in aliases:
-        workmail.create_alias(**where, Alias=f"{alias}@example.com")
-
-
 def test_a_discovered_organization_is_deployed_without_one_mutating_call(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    command: Command,
-    tmp_path: Path,
+    harness: CommandHarness,
 ) -> None:
+    organization = harness.organization
     names = [f"user{number:03}" for number in range(46)]
     for number, name in enumerate(names):
         organization.add_user(name)
-        enabled(local_aws, organization, name, *([f"alias{number}"] if number % 4 == 0 else []))
+        harness.enable(name, *([f"alias{number}"] if number % 4 == 0 else []))
     for number in range(5):
         group = organization.add_group(f"group{number}")
-        enabled(local_aws, organization, group.name)
+        harness.enable(group.name)
         group.members += [organization.entity(name).entity_id for name in names[number::10]]
     for number in range(5):
         room = organization.add_resource(f"room{number}")
-        enabled(local_aws, organization, room.name)
+        harness.enable(room.name)
         room.delegates.append(organization.entity(names[number]).entity_id)
     assert len(organization.entities) == 60
-    local_aws.workmail.calls.clear()
-    file = tmp_path / "organization.json"
-    code, found = command(
+    harness.forget_calls()
+    file = harness.folder / "organization.json"
+    code, found = harness.report(
         "discover", "--organization-id", organization.organization_id, "--output", str(file)
     )
     assert code == 0
@@ -150,17 +162,18 @@ def test_a_discovered_organization_is_deployed_without_one_mutating_call(
         "resources": 6,
         "omitted disabled users": 2,
     }
-    assert command("plan", str(file))[0] == 0
-    pipeline.deploy(declaring(file))
-    assert len(pipeline.resources("Custom::WorkMailRegistration")) == 46 + 5 + 5
-    assert command("drift", "--stack", pipeline.stack_name)[0] == 0
-    assert not mutating_calls(local_aws)
+    assert harness.report("plan", str(file))[0] == 0
+    harness.pipeline.deploy(declaring(file))
+    assert len(harness.pipeline.resources("Custom::WorkMailRegistration")) == 46 + 5 + 5
+    assert harness.drift()[0] == 0
+    assert not harness.mutating_calls()
 
 
-def team(organization: Organization) -> dict[str, Any]:
-    """Alice and the board room exist and are enabled; everything else is created."""
+def enabled_team(harness: CommandHarness) -> dict[str, Any]:
+    """Enables Alice and the board room; a deployment of the file creates or enables the others."""
+    harness.enable("alice", "info")
+    harness.enable("board-room")
     return {
-        "organization_id": organization.organization_id,
         "mailboxes": {
             "alice": {
                 "entity_id": "alice",
@@ -205,24 +218,16 @@ def team(organization: Organization) -> dict[str, Any]:
     }
 
 
-def test_a_deployment_does_what_the_plan_says(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    command: Command,
-    tmp_path: Path,
-) -> None:
-    enabled(local_aws, organization, "alice", "info")
-    enabled(local_aws, organization, "board-room")
-    declared = team(organization)
-    file = written(tmp_path / "organization.json", declared)
-    local_aws.workmail.calls.clear()
-    code, report = command("plan", str(file))
-    assert (code, mutating_calls(local_aws)) == (2, Counter())
-    pipeline.deploy(declaring(file))
+def test_a_deployment_does_what_the_plan_says(harness: CommandHarness) -> None:
+    declared = enabled_team(harness)
+    file = harness.write("organization.json", declared)
+    harness.forget_calls()
+    code, report = harness.report("plan", str(file))
+    assert (code, harness.mutating_calls()) == (2, Counter())
+    harness.pipeline.deploy(declaring(file))
     # CreateUser takes no job title, so that the new user is updated too.
-    assert mutating_calls(local_aws) == planned_calls(report) + Counter(UpdateUser=1)
-    assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
+    assert harness.mutating_calls() == planned_calls(report) + Counter(UpdateUser=1)
+    assert harness.plan(file)[0] == 0
 
     del declared["mailboxes"]["bob"], declared["users"]
     declared["mailboxes"]["alice"] |= {
@@ -231,9 +236,9 @@ def test_a_deployment_does_what_the_plan_says(
     }
     declared["groups"]["sales"]["members"] = ["alice"]
     declared["resources"]["board"] |= {"name": "blue-room", "auto_decline_recurring_requests": True}
-    written(file, declared)
-    local_aws.workmail.calls.clear()
-    code, report = command("plan", str(file), "--stack", pipeline.stack_name)
+    harness.write("organization.json", declared)
+    harness.forget_calls()
+    code, report = harness.plan(file)
     assert code == 2
     assert {
         ("deregister", "user bob"),
@@ -243,27 +248,20 @@ def test_a_deployment_does_what_the_plan_says(
         ("rename", "resource board-room"),
         ("change address", "user alice"),
         ("remove alias", "user alice"),
-    } < {(found["action"], found["entity"]) for found in report["findings"]}
-    pipeline.deploy(declaring(file))
-    assert mutating_calls(local_aws) == planned_calls(report)
-    assert command("plan", str(file), "--stack", pipeline.stack_name)[0] == 0
+    } < actions(report)
+    harness.pipeline.deploy(declaring(file))
+    assert harness.mutating_calls() == planned_calls(report)
+    assert harness.plan(file)[0] == 0
 
 
 def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    command: Command,
-    tmp_path: Path,
+    harness: CommandHarness,
 ) -> None:
-    enabled(local_aws, organization, "alice")
-    enabled(local_aws, organization, "board-room")
-    declared = team(organization)
-    bob = {**declared, "mailboxes": {"bob": declared["mailboxes"].pop("bob")}}
-    for section in ("users", "groups", "resources"):
-        del bob[section]
-    of_root = written(tmp_path / "root.json", declared)
-    of_nested = written(tmp_path / "nested.json", bob)
+    organization = harness.organization
+    declared = enabled_team(harness)
+    bob = {"bob": declared["mailboxes"].pop("bob")}
+    of_root = harness.write("root.json", declared)
+    of_nested = harness.write("nested.json", {"mailboxes": bob})
 
     def define(stack: Stack) -> None:
         WorkMailRoster(stack, "Roster", source=of_root, stacks=2)
@@ -280,16 +278,15 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
             aliases=[Fn.select(0, Fn.split("|", aliases))],
         )
 
-    pipeline.deploy(define)
-    code, report = command("drift", "--stack", pipeline.stack_name)
+    harness.pipeline.deploy(define)
+    code, report = harness.drift()
     assert (code, report["findings"]) == (0, [])
     (note,) = report["notes"]
     assert note.startswith("Not compared, only CloudFormation knows its value: Aliases of ")
-    code, report = command("plan", str(of_root), "--stack", pipeline.stack_name)
-    planned = {(found["action"], found["entity"]) for found in report["findings"]}
-    assert planned == {("deregister", "user bob"), ("deregister", "group team")}
+    _, report = harness.plan(of_root)
+    assert actions(report) == {("deregister", "user bob"), ("deregister", "group team")}
 
-    workmail = local_aws.client("workmail")
+    workmail = harness.local_aws.client("workmail")
     where = {"OrganizationId": organization.organization_id}
     ids = {entity.name: entity.entity_id for entity in organization.entities.values()}
     workmail.deregister_from_work_mail(**where, EntityId=ids["bob"])
@@ -303,8 +300,8 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
     workmail.associate_member_to_group(**where, GroupId=ids["sales"], MemberId=ids["alice"])
     workmail.deregister_from_work_mail(**where, EntityId=ids["emil"])
     workmail.delete_user(**where, UserId=ids["emil"])
-    local_aws.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
-    code, report = command("drift", "--stack", pipeline.stack_name)
+    harness.local_aws.workmail.behaviour = Behaviour(deleted_entity_vanishes=True)
+    code, report = harness.drift()
     assert code == 2
     assert findings(report) == {
         ("off", "user bob", "it is disabled, declared is bob@example.com"),
@@ -321,34 +318,28 @@ def test_drift_finds_what_was_changed_by_hand_also_in_nested_stacks(
 
 
 def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_no_other(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    run: Run,
-    command: Command,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.deploy(
+    harness.pipeline.deploy(
         lambda stack: WorkMailRegistration(
             NestedStack(stack, "Nested"),
             "Alice",
-            organization_id=organization.organization_id,
+            organization_id=harness.organization.organization_id,
             entity_id="alice",
             email="alice@example.com",
             removal_policy=RemovalPolicy.SNAPSHOT,
             mailbox_export=MailboxExport(stack, "Export"),
         )
     )
-    empty = written(tmp_path / "f.json", {"organization_id": organization.organization_id})
-    code, report = command("plan", str(empty), "--stack", pipeline.stack_name)
+    code, report = harness.plan(harness.write("empty.json", {}))
     assert (code, [found["action"] for found in report["findings"]]) == (
         2,
         ["export and deregister"],
     )
-    iam, name = local_aws.client("iam"), f"reader-{pipeline.stack_name}"
+    stack_name = harness.pipeline.stack_name
+    iam, name = harness.local_aws.client("iam"), f"reader-{stack_name}"
     iam.create_user(UserName=name)
-    printed = run("policy", "--stack", pipeline.stack_name).stdout
+    printed = harness.run("policy", "--stack", stack_name).stdout
     iam.put_user_policy(UserName=name, PolicyName="Read", PolicyDocument=printed)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     credentials = {
@@ -356,10 +347,10 @@ def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
     }
     # Of WorkMail itself the local one knows the functions' keys alone; this is about the stack.
-    monkeypatch.setattr(local_aws.workmail, "authorize", lambda *_: True)
-    done = run("drift", "--stack", pipeline.stack_name, **credentials)
+    monkeypatch.setattr(harness.local_aws.workmail, "authorize", lambda *_: True)
+    done = harness.run("drift", "--stack", stack_name, **credentials)
     assert (done.returncode, done.stderr) == (0, "")
-    done = run("drift", "--stack", "Other", **credentials)
+    done = harness.run("drift", "--stack", "Other", **credentials)
     assert (done.returncode, done.stderr) == (
         1,
         "cdk-workmail: cloudformation:GetTemplate is not allowed: attach the policy that "
@@ -369,19 +360,19 @@ def test_the_printed_policy_allows_to_read_the_stack_with_its_nested_stacks_and_
 
 @pytest.mark.long
 def test_the_aws_cli_lists_the_addresses_and_aliases_that_discover_writes(
-    local_aws: LocalAws, organization: Organization, command: Command, tmp_path: Path
+    harness: CommandHarness,
 ) -> None:
-    enabled(local_aws, organization, "alice", "info", "press")
-    enabled(local_aws, organization, "board-room")
-    file = tmp_path / "organization.json"
-    organization_id = ("--organization-id", organization.organization_id)
-    assert command("discover", *organization_id, "--output", str(file))[0] == 0
+    harness.enable("alice", "info", "press")
+    harness.enable("board-room")
+    file = harness.folder / "organization.json"
+    organization_id = ("--organization-id", harness.organization.organization_id)
+    assert harness.report("discover", *organization_id, "--output", str(file))[0] == 0
     listed: dict[str, set[str]] = {}
     for kind in ("users", "groups", "resources"):
         query = f"{kind.title()}[?State=='ENABLED'].[Name,Id,Email]"
-        for name, entity_id, email in aws(local_aws, f"list-{kind}", *organization_id, query=query):
+        for name, entity_id, email in aws(harness, f"list-{kind}", *organization_id, query=query):
             of_entity = (*organization_id, "--entity-id", entity_id)
-            aliases = aws(local_aws, "list-aliases", *of_entity, query="Aliases")
+            aliases = aws(harness, "list-aliases", *of_entity, query="Aliases")
             listed[name] = {email, *aliases}
     assert listed == {
         declared.identifier: {declared.email, *(declared.aliases or ())}
@@ -390,11 +381,11 @@ def test_the_aws_cli_lists_the_addresses_and_aliases_that_discover_writes(
     }
 
 
-def aws(local_aws: LocalAws, operation: str, *arguments: str, query: str) -> Any:
+def aws(harness: CommandHarness, operation: str, *arguments: str, query: str) -> Any:
     """What the AWS CLI prints."""
     done = subprocess.run(
         ["aws", "workmail", operation, *arguments, "--query", query, "--output", "json"],
-        env=local_aws.process_environment,
+        env=harness.local_aws.process_environment,
         capture_output=True,
         text=True,
         check=True,
@@ -402,28 +393,23 @@ def aws(local_aws: LocalAws, operation: str, *arguments: str, query: str) -> Any
     return json.loads(done.stdout)
 
 
-def test_what_another_stack_declares_is_retained_as_the_plan_says(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    command: Command,
-    tmp_path: Path,
-) -> None:
+def test_what_another_stack_declares_is_retained_as_the_plan_says(harness: CommandHarness) -> None:
     boxes = {name: {"entity_id": name, "email": f"{name}@example.com"} for name in ("alice", "bob")}
-    document = {"organization_id": organization.organization_id, "mailboxes": boxes}
-    pipeline.deploy(declaring(written(tmp_path / "here.json", document)))
-    there = Pipeline(local_aws, tmp_path / "there", f"{pipeline.stack_name}There")
-    there.deploy(declaring(written(tmp_path / "there.json", document)))
-    local_aws.workmail.calls.clear()
+    both = harness.write("both.json", {"mailboxes": boxes})
+    harness.pipeline.deploy(declaring(both))
+    stack_name = f"{harness.pipeline.stack_name}There"
+    there = Pipeline(harness.local_aws, harness.folder / "there", stack_name)
+    there.deploy(declaring(both))
+    harness.forget_calls()
     try:
-        here = written(tmp_path / "here.json", {**document, "mailboxes": {"bob": boxes["bob"]}})
-        code, report = command("plan", str(here), "--stack", pipeline.stack_name)
+        here = harness.write("here.json", {"mailboxes": {"bob": boxes["bob"]}})
+        code, report = harness.plan(here)
         logical_ids = {
             physical_id.rpartition("/")[2]: logical_id
             for logical_id, physical_id in there.resources("Custom::WorkMailRegistration").items()
         }
         alice, bob = (
-            f"{logical_ids[organization.entity(name).entity_id]} of stack {there.stack_name}"
+            f"{logical_ids[harness.organization.entity(name).entity_id]} of stack {stack_name}"
             for name in ("alice", "bob")
         )
         assert code == 0
@@ -431,24 +417,20 @@ def test_what_another_stack_declares_is_retained_as_the_plan_says(
             ("declared twice", "user bob", f"declared by {bob} too"),
             ("retain", "user alice", f"no longer declared here, declared by {alice}"),
         }
-        pipeline.deploy(declaring(here))
+        harness.pipeline.deploy(declaring(here))
     finally:
         there.destroy()
-    assert mutating_calls(local_aws) == Counter(DeregisterFromWorkMail=1)
+    assert harness.mutating_calls() == Counter(DeregisterFromWorkMail=1)
 
 
 def test_a_plan_compares_the_organization_of_the_file_with_the_stack_and_no_other(
-    local_aws: LocalAws,
-    pipeline: Pipeline,
-    organization: Organization,
-    command: Command,
-    tmp_path: Path,
+    harness: CommandHarness,
 ) -> None:
-    other = local_aws.workmail.add_organization(f"{organization.alias}-2", domain="other.example")
+    workmail, alias = harness.local_aws.workmail, harness.organization.alias
+    other = workmail.add_organization(f"{alias}-2", domain="other.example")
     other.add_user("zoe")
     box = {"entity_id": "alice", "email": "alice@example.com"}
-    here: dict[str, Any] = {"organization_id": organization.organization_id}
-    file = written(tmp_path / "here.json", here | {"mailboxes": {"alice": box}})
+    file = harness.write("here.json", {"mailboxes": {"alice": box}})
     there = {"entity_id": "zoe", "email": "zoe@other.example"}
     of_other = {"organization_id": other.organization_id, "mailboxes": {"zoe": there}}
 
@@ -456,23 +438,20 @@ def test_a_plan_compares_the_organization_of_the_file_with_the_stack_and_no_othe
         WorkMailRoster(stack, "Here", source=file)
         WorkMailRoster(stack, "There", source=of_other)
 
-    pipeline.deploy(define)
-    code, report = command("plan", str(file), "--stack", pipeline.stack_name)
+    harness.pipeline.deploy(define)
+    code, report = harness.plan(file)
     note = f"Not compared, the file is of another organization: {other.organization_id}"
     assert (code, report["findings"], report["notes"]) == (0, [], [note])
     # A file of an organization that the stack does not declare replaces what it declares.
-    third = local_aws.workmail.add_organization(f"{organization.alias}-3", domain="third.example")
-    written(file, {"organization_id": third.organization_id})
-    code, report = command("plan", str(file), "--stack", pipeline.stack_name)
+    third = workmail.add_organization(f"{alias}-3", domain="third.example")
+    harness.write("here.json", {"organization_id": third.organization_id})
+    code, report = harness.plan(file)
     assert (code, report["notes"]) == (2, [])
-    assert {(found["action"], found["entity"]) for found in report["findings"]} == {
-        ("deregister", "user alice"),
-        ("deregister", "user zoe"),
-    }
+    assert actions(report) == {("deregister", "user alice"), ("deregister", "user zoe")}
 
 
-def test_a_stack_that_does_not_exist_is_one_line(run: Run) -> None:
-    done = run("drift", "--stack", "Nix")
+def test_a_stack_that_does_not_exist_is_one_line(harness: CommandHarness) -> None:
+    done = harness.run("drift", "--stack", "Nix")
     assert (done.returncode, done.stderr) == (
         1,
         "cdk-workmail: stack Nix is not found in us-east-1: check the name and the Region\n",
