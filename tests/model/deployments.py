@@ -319,8 +319,6 @@ class Deployments(RuleBasedStateMachine):
         if not any(templates.values()):
             self.edit(next(iter(templates.values())), Edit("add", 0, 0))
         nested = {name: template for name, template in templates.items() if name and template}
-        if stack.unfinished:
-            plan = replace(plan, no_rollback=True)
         kind = "update" if stack.status else "create"
         self.operate(stack, kind, StackTemplate(templates[OWN], nested), plan)
 
@@ -555,6 +553,9 @@ class Deployments(RuleBasedStateMachine):
         declared = [template.declared, *template.nested.values()]
         note(f"{kind} {stack.name}: {[f'{k}: {v}' for one in declared for k, v in one.items()]}")
         plan = replace(plan, announces=self.announces)
+        if stack.unfinished and kind == "update":
+            # CloudFormation refuses others.
+            plan = replace(plan, no_rollback=True)
         operation = Operation(self.account, stack, kind, template, plan)
         self.time.advance(1.0)
         self.check_at_rest(operation)

@@ -29,7 +29,7 @@ from workmail_provider.cloudformation.ownership import Ownership
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED, Response
 from workmail_provider.cloudformation.stacks import Stack
-from workmail_provider.resources import entity, membership, organization, registration
+from workmail_provider.resources import entity, membership, registration
 from workmail_provider.resources.entity import EntityResource
 from workmail_provider.resources.membership import MembershipResource
 from workmail_provider.resources.registration import RegistrationResource
@@ -555,5 +555,5 @@ def _change_operations(patch: pytest.MonkeyPatch, **changed: bool) -> None:
         seen = {"is_over": real.is_over, "rolls_back": real.rolls_back, **changed}
         return SimpleNamespace(status=real.status, **seen)
 
-    for module in (entity, membership, organization, registration):
+    for module in (entity, membership, ownership, registration):
         patch.setattr(module, "stack_operation", change)
