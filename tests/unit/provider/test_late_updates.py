@@ -12,6 +12,7 @@ from tests.support.harness import (
     SECRET_ARN,
     USER,
     EntityHarness,
+    Stack,
     client_error,
     failed,
     succeeded,
@@ -62,6 +63,16 @@ def test_a_late_update_fails_and_changes_nothing(
     )
     assert response["PhysicalResourceId"] == own
     assert harness.changes == []
+
+
+def test_an_update_of_a_nested_stack_is_late_when_its_root_is_complete_too() -> None:
+    harness = EntityHarness()
+    own = succeeded(harness.send("Create", **EMAIL))
+    harness.stack.status = "UPDATE_COMPLETE"
+    harness.stack.root = Stack("UPDATE_COMPLETE", harness.stack.creation_time)
+    assert failed(harness.send("Update", own, before=EMAIL, **NEW_EMAIL)).startswith("the stack is")
+    harness.stack.root.status = "UPDATE_IN_PROGRESS"
+    assert succeeded(harness.send("Update", own, before=EMAIL, **NEW_EMAIL)) == own
 
 
 def test_an_update_of_an_unreadable_stack_changes_nothing_and_has_nothing_to_undo() -> None:
