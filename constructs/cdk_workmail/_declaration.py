@@ -77,7 +77,7 @@ class Organization:
         return resource
 
     def permit(self, resource: CfnResource, permission: Permission) -> None:
-        """The resource depends on the policy with the permission."""
+        """The resource gets the permission before it is created, and keeps it while it exists."""
         depend(
             resource,
             self.permissions.on_organization(permission, self.organization_id, self.region),
@@ -86,6 +86,9 @@ class Organization:
 
 class Declaration(Construct):
     """A custom resource for one entity of one organization."""
+
+    organization_id: str
+    """The organization's id."""
 
     provider: WorkMailProvider
     """The function that does what is declared here."""
@@ -110,6 +113,7 @@ class Declaration(Construct):
         check_boolean(self, "adopt_existing", adopt_existing)
         check_type(self, "provider", provider, WorkMailProvider)
         check_type(self, "revision", revision, str)
+        self.organization_id = organization_id
         self.provider = provider or declarations.provider
         self._organization = Organization(
             self,
@@ -119,11 +123,6 @@ class Declaration(Construct):
             organization_region,
             revision,
         )
-
-    @property
-    def organization_id(self) -> str:
-        """The organization's id."""
-        return self._attribute("OrganizationId")
 
     def _attribute(self, name: str) -> str:
         return self._resource.get_att(name).to_string()

@@ -14,6 +14,7 @@ from aws_cdk import (
     CfnResource,
     Names,
     Reference,
+    ScopedAws,
     Stack,
     Stage,
     Tags,
@@ -198,7 +199,8 @@ class StackPermissions(Construct):
         https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access-abac.html
         """
         stack = Stack.of(self)
-        of_this_stack = f"{stack.stack_id}/{self.node.id}"
+        # Of this stack, also where a stack nested in it refers to it.
+        of_this_stack = f"{ScopedAws(self).stack_id}/{self.node.id}"
         Tags.of(secret).add(_PASSWORD_TAG, of_this_stack)
         if not self._generates:
             self._generates = True
@@ -247,9 +249,7 @@ class StackPermissions(Construct):
             actions=["ssm:GetParametersByPath"], resources=[path, f"{path}/*"]
         )
         digest = organization_digest(stack, organization_id)
-        policy = self._policy(f"Announcements{digest}", [reading])
-        policy.node.add_dependency(self._stack_policy)
-        return policy
+        return self._policy(f"Announcements{digest}", [reading])
 
     def _create_organization_policy(
         self, permission: Permission, organization_id: str, region: str | None
@@ -384,20 +384,33 @@ class StackPermissions(Construct):
 class NestedStackPermissions(Construct):
     """The permissions of a roster's nested stack, which are those of the stack above it.
 
-    Policies in each nested stack would soon be more than a role can have. So the nested stack
-    depends on the policies of the stack above, which are created before it and deleted after it.
+    Policies in each nested stack would soon be more than a role can have. So the nested stack as a
+    whole depends on the policies of the stack above, which are created before it and deleted after
+    it. Its declarations depend on its announcement alone.
+
     What only removals need is a policy in the nested stack: the stack above deletes a policy that
     nothing needs any more while its nested stacks still delete what they removed.
     """
 
-    def __init__(self, scope: Construct, id: str, *, above: StackPermissions) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        above: StackPermissions,
+        announce: Callable[[str], CfnResource | None],
+    ) -> None:
+        """`announce` creates the nested stack's announcement in an organization.
+
+        It returns None for declarations that need not wait for it themselves.
+        """
         super().__init__(scope, id)
         self._above = above
+        self._announce = announce
         self._stack = cast(CfnResource, Stack.of(self).nested_stack_resource)
         self._awaited: set[CfnResource] = set()
         self._by_permission: dict[tuple[str, str, str | None], CfnResource] = {}
         self.service_properties = above.service_properties
-        # What else a declaration depends on is a matter of the whole nested stack.
         self._await(above.on_nested_stacks())
 
     def on_organization(
@@ -405,7 +418,7 @@ class NestedStackPermissions(Construct):
     ) -> CfnResource | None:
         if not permission.is_for_removal:
             self._await(self._above.on_organization(permission, organization_id, region))
-            return None
+            return self._announce(organization_id)
         key = (permission.id, organization_id, region)
         if key not in self._by_permission:
             arn = organization_arn(Stack.of(self), organization_id, region)

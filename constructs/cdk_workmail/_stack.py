@@ -62,6 +62,8 @@ class StackDeclarations(Construct):
         """With `above`, the stack is one that a roster has nested in the stack above."""
         super().__init__(stack, _ID)
         self.above = above
+        # A roster's entries wait for the announcement in their lanes.
+        self.announces_in_lanes = False
         # In the order of their declaration.
         self.member_lists: list[CfnResource] = []
         self._region = stack.region
@@ -114,6 +116,10 @@ class StackDeclarations(Construct):
         if organization_id not in self._announced:
             self._announced[organization_id] = self._create_announcement(organization_id)
         return self._announced[organization_id]
+
+    def _announce_to_declarations(self, organization_id: str) -> CfnResource | None:
+        announcement = self.announce(organization_id)
+        return None if self.announces_in_lanes else announcement
 
     def declare(self, construct: Construct, field: str, kind: str, *identity: str) -> None:
         """Raises ValueError for a second declaration in this stack; case is ignored."""
@@ -234,7 +240,9 @@ class StackDeclarations(Construct):
     def _create_permissions(self, construct: Construct, provider: WorkMailProvider) -> Permissions:
         if self.above:
             above = cast(StackPermissions, self.above.permissions(construct, provider))
-            return NestedStackPermissions(self, "Permissions", above=above)
+            return NestedStackPermissions(
+                self, "Permissions", above=above, announce=self._announce_to_declarations
+            )
         environment = Stack.of(provider).environment
         if environment != self._environment:
             raise ValueError(

@@ -38,7 +38,7 @@ _CONSTRUCTS: Mapping[str, Callable[..., Entity]] = {
     "resources": WorkMailResource,
 }
 _OF_REGISTRATIONS = ("email", "aliases", "remove_other_aliases")
-_RETAINED = ("RETAIN", "RETAIN_ON_UPDATE_OR_DELETE")
+_RETAINED = (RemovalPolicy.RETAIN, RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 # No key of an entry has a dollar sign, so that these ids are free.
 _EXPORT, _GUARD, _STACK = "$Export", "$Guard", "$Stack"
 
@@ -124,14 +124,14 @@ class WorkMailRoster(Construct):
         file = self._read(source, organization_id, organization_region, mailbox_export is not None)
         self._check_size(file, stacks)
         self._file = file
-        self._removal_policy = removal_policy.name if removal_policy else "DESTROY"
+        self._removal_policy = removal_policy
         self._revision = revision
         declarations = StackDeclarations.of(self)
         declarations.check_region(self, file.organization_region)
         self.organization_id = file.organization_id
         self.provider = provider or declarations.provider
         self.mailbox_export = mailbox_export or self._create_export()
-        if self.mailbox_export is None and self._removal_policy == "SNAPSHOT":
+        if self.mailbox_export is None and self._removal_policy is RemovalPolicy.SNAPSHOT:
             raise ValueError(
                 f"{self.node.path}: removal_policy SNAPSHOT must come with mailbox_export, got "
                 f"none: create a MailboxExport, or add it to {file.path}"
@@ -178,10 +178,12 @@ class WorkMailRoster(Construct):
             if len(nested_stacks) >= concurrency:
                 resource.add_resource_dependency(nested_stacks[-concurrency])
             nested_stacks.append(resource)
-            announcement = StackDeclarations(nested, declarations).announce(self.organization_id)
-            lanes = Lanes(lane_count, [announcement])
+            own = StackDeclarations(nested, declarations)
+            lanes = Lanes(lane_count, [own.announce(self.organization_id)])
+            own.announces_in_lanes = True
             for entry in placed[number]:
                 self._declare(nested, entry, lanes)
+            own.announces_in_lanes = False
         return nested_stacks
 
     def _declare(self, scope: Construct, entry: Entry, lanes: Lanes) -> None:
@@ -192,9 +194,9 @@ class WorkMailRoster(Construct):
             "provider": self.provider,
             "revision": options.pop("revision", self._revision),
         }
-        policy = RemovalPolicy[self._mailbox_policy(entry)]
+        policy = self._mailbox_policy(entry)
         removal: dict[str, Any] = {
-            "removal_policy": None if policy is RemovalPolicy.DESTROY else policy,
+            "removal_policy": policy,
             "mailbox_export": self.mailbox_export if policy is RemovalPolicy.SNAPSHOT else None,
         }
         if entry.section == "mailboxes":
@@ -246,8 +248,9 @@ class WorkMailRoster(Construct):
             maximum_age=None if hours is None else Duration.hours(hours),
         )
 
-    def _mailbox_policy(self, entry: Entry) -> str:
-        return entry.mailbox_removal_policy or self._removal_policy
+    def _mailbox_policy(self, entry: Entry) -> RemovalPolicy | None:
+        name = entry.mailbox_removal_policy
+        return RemovalPolicy[name] if name else self._removal_policy
 
     def _read(
         self,

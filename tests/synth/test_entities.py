@@ -86,12 +86,12 @@ def test_the_resource_says_what_was_declared_and_nothing_else(kind: Kind) -> Non
 def test_an_entity_gives_its_id_name_and_organization(kind: Kind) -> None:
     stack = new_stack()
     entity = kind.declare(stack)
+    assert entity.organization_id == ORGANIZATION
     (logical_id,) = resources(stack, kind.type)
     ids = {"UserId": "user_id", "GroupId": "group_id", "ResourceId": "resource_id"}
     for value, attribute in (
         (getattr(entity, ids[kind.id_attribute]), kind.id_attribute),
         (entity.name, "Name"),
-        (entity.organization_id, "OrganizationId"),
     ):
         assert stack.resolve(value) == {"Fn::GetAtt": [logical_id, attribute]}
 

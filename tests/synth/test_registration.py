@@ -41,13 +41,13 @@ def test_the_main_resource_is_the_default_child() -> None:
 def test_attributes_are_what_the_function_sends() -> None:
     stack = new_stack()
     alice = register(stack)
+    assert alice.organization_id == ORGANIZATION
     ref = {"Ref": "AliceD4D33764"}
     assert stack.resolve(alice.registration_id) == ref
     for value, attribute in (
         (alice.entity_id, "EntityId"),
         (alice.entity_type, "EntityType"),
         (alice.email, "Email"),
-        (alice.organization_id, "OrganizationId"),
     ):
         assert stack.resolve(value) == {"Fn::GetAtt": [ref["Ref"], attribute]}
 

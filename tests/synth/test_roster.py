@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import App, Environment, NestedStack, RemovalPolicy, Stack
 from aws_cdk.assertions import Template
 
 from cdk_workmail import MailboxExport, WorkMailGroup, WorkMailRoster, WorkMailUser
@@ -17,7 +17,15 @@ from cdk_workmail._lanes import lanes_of
 from cdk_workmail._placement import fewest_stacks, fits, place
 from cdk_workmail._role import MOST_CHARACTERS, FunctionRole
 from cdk_workmail_file import Entry, check
-from tests.synth.roster import GROUP, ORGANIZATION, REGISTRATION, RESOURCE, USER
+from tests.synth.roster import (
+    GROUP,
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    REGISTRATION,
+    RESOURCE,
+    USER,
+    register,
+)
 
 MEMBERS, DELEGATES = "Custom::WorkMailGroupMembers", "Custom::WorkMailResourceDelegates"
 GUARD = "Custom::WorkMailRemovalGuard"
@@ -254,6 +262,34 @@ def test_each_nested_stack_announces_itself(nested: Templates) -> None:
             assert announcement in needed(resources, id)
 
 
+def test_what_an_app_adds_to_a_nested_stack_waits_for_its_announcement() -> None:
+    stack = Stack(App(), "Mail")
+    roster = WorkMailRoster(stack, "Staff", source=document(1, groups={}), stacks=2)
+    parts = [part for part in roster.node.children if isinstance(part, NestedStack)]
+    organizations = (ORGANIZATION, OTHER_ORGANIZATION)
+    for part, organization in zip(parts, organizations, strict=True):
+        register(part, "Added", organization_id=organization, provider=roster.provider)
+    for part, organization in zip(parts, organizations, strict=True):
+        resources = Template.from_stack(part).to_json()["Resources"]
+        (added,) = (id for id in resources if id.startswith("Added"))
+        before = {id: resources[id] for id in needed(resources, added)}
+        (announcement,) = of_type(before, "AWS::SSM::Parameter").values()
+        assert organization in json.dumps(announcement["Properties"]["Name"])
+
+
+def test_a_roster_in_a_nested_stack_refers_to_no_stack_from_within() -> None:
+    """The generated passwords of its own nested stacks have that stack's id in their tag."""
+    outer = Stack(App(), "Mail")
+    team = NestedStack(outer, "Team")
+    WorkMailRoster(team, "Staff", source=document(1), stacks=2)
+    resources = Template.from_stack(outer).to_json()["Resources"]
+    (id,) = of_type(resources, NESTED)
+    assert id not in set(depends_on(resources, id))
+    within = Template.from_stack(team).to_json()["Resources"].values()
+    given = [each["Properties"].get("Parameters", {}) for each in within if each["Type"] == NESTED]
+    assert {"Ref": "AWS::StackId"} in [value for each in given for value in each.values()]
+
+
 def test_the_guard_comes_before_every_entry(single: Templates, nested: Templates) -> None:
     for templates, types in ((single, (*ENTRIES, MEMBERS, DELEGATES)), (nested, (NESTED,))):
         (guard,) = of_type(templates[""], GUARD)
@@ -413,12 +449,12 @@ def test_removal_policies_come_from_the_entry_the_file_and_the_roster_in_this_or
         return [each.get("DeletionPolicy") for each in found]
 
     # CloudFormation's own default is Delete.
-    assert policies() == [None, None]
-    assert policies(removal_policy=RemovalPolicy.RETAIN) == ["Retain", None]
+    assert policies() == [None, "Delete"]
+    assert policies(removal_policy=RemovalPolicy.RETAIN) == ["Retain", "Delete"]
     in_file = source | {"defaults": {"mailbox_removal_policy": "RETAIN_ON_UPDATE_OR_DELETE"}}
     assert policies(source=in_file, removal_policy=RemovalPolicy.DESTROY) == [
         "RetainExceptOnCreate",
-        None,
+        "Delete",
     ]
 
 
