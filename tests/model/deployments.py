@@ -481,8 +481,8 @@ class Deployments(RuleBasedStateMachine):
     @rule(which=st.integers(0, _REMEMBERED - 1))
     def deliver_again(self, which: int) -> None:
         """A duplicate, or a late one."""
-        self.step()
         delivery = choose(self.repeatable, which)
+        self.step()
         self.oracle.seen["delivered again"] += not delivery.event.is_waited_for
         self.run(delivery)
 
