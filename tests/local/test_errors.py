@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 from aws_cdk import CfnParameter, RemovalPolicy, SecretValue, Stack
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_workmail import (
@@ -23,10 +25,11 @@ from cdk_workmail import (
     WorkMailRegistration,
     WorkMailResource,
     WorkMailResourceType,
+    WorkMailRoster,
     WorkMailUser,
 )
 from local_aws import ACCOUNT_ID, LocalAws
-from local_aws.workmail import Behaviour, Failure, Organization, WorkMail
+from local_aws.workmail import Behaviour, ExportJob, Failure, Organization, WorkMail
 from local_aws.workmail.entities import Moment
 from tests.local.pipeline import Pipeline, StackFailed, exported, states
 
@@ -80,6 +83,29 @@ def user_with_a_missing_password(organization: Organization, stack: Stack) -> No
     user(name="carol", password=secret)(organization, stack)
 
 
+def user_with_a_short_timeout(organization: Organization, stack: Stack) -> None:
+    """The function waits for ten seconds, not for two minutes."""
+    user(name="carol")(organization, stack)
+    for construct in stack.node.find_all():
+        if isinstance(construct, lambda_.CfnFunction):
+            construct.timeout = 12
+
+
+def roster(size: int, organization_id: str | None = None) -> Declare:
+    def declare(organization: Organization, stack: Stack) -> None:
+        names = [f"user{number:02}" for number in range(size)]
+        source = {
+            "organization_id": organization_id or organization.organization_id,
+            "users": {
+                name: {"name": name, "display_name": name, "email": f"{name}@example.com"}
+                for name in names
+            },
+        }
+        WorkMailRoster(stack, "Declared", source=source)
+
+    return declare
+
+
 def sales_with(*members: str) -> Declare:
     return declaring(WorkMailGroup, name="sales", members=members)
 
@@ -93,13 +119,13 @@ def id_of(name: str, organization: Organization) -> str:
     return next(e.entity_id for e in organization.entities.values() if e.name == name)
 
 
-def fault(operation: str, code: str, status: int = 400) -> Prepare:
+def fault(operation: str, code: str, status: int = 400, entity: str = "alice") -> Prepare:
     def prepare(workmail: WorkMail, organization: Organization) -> None:
         workmail.faults.add(
             operation,
             Failure(code, status, "what WorkMail says"),
             times=None,
-            entity=organization.entity("alice").entity_id,
+            entity=organization.entity(entity).entity_id,
         )
 
     return prepare
@@ -138,6 +164,12 @@ def gone(workmail: WorkMail, organization: Organization) -> None:
 
 def vanished(workmail: WorkMail, organization: Organization) -> None:
     del organization.entities[id_of("alice", organization)]
+
+
+def name_kept(workmail: WorkMail, organization: Organization) -> None:
+    carol = organization.add_user("carol")
+    carol.delete()
+    carol.name_kept_until = workmail.clock() + 1_000_000
 
 
 def sales(workmail: WorkMail, organization: Organization) -> None:
@@ -399,12 +431,46 @@ ENTITIES = [
         takes_minutes=True,
     ),
     Scenario(
+        "The name is in use by an entity that WorkMail does not show",
+        "Declare another name, or deploy again later: WorkMail may keep the name of an entity that "
+        "was just deleted.",
+        name_kept,
+        user_with_a_short_timeout,
+        takes_minutes=True,
+    ),
+    Scenario(
         "A user with `DESTROY` is enabled outside the stack",
         "Disable the user in WorkMail if it is to be deleted, then delete again.",
         enabled("alice", "alice@example.com"),
         None,
         before=user(removal_policy=RemovalPolicy.DESTROY),
         takes_minutes=True,
+    ),
+]
+
+UPDATES = [
+    Scenario(
+        "An update would remove more entries of a roster than `maximum_removals`",
+        "Compare the file with the deployed one: nothing was changed. Set `maximum_removals` only "
+        "if all of these entries are to be removed.",
+        declare=roster(8),
+        before=roster(12),
+    ),
+    Scenario(
+        "A roster declares another organization",
+        "Declare the new roster beside the old one. If you remove the old one, the removal "
+        "policies of its mailboxes apply, and `maximum_removals` does not.",
+        declare=roster(1, f"m-{'0' * 32}"),
+        before=roster(1),
+    ),
+    Scenario(
+        "An update fails, and what it enabled cannot be disabled again",
+        "The message ends with the reason of the failed update. Correct that, then deploy again.",
+        fault(
+            "DeregisterFromWorkMail", "DirectoryServiceAuthenticationFailedException", entity="bob"
+        ),
+        registration(entity_id="bob", email="bob@example.com", aliases=["bob@elsewhere.example"]),
+        before=REGISTRATION,
     ),
 ]
 
@@ -468,37 +534,46 @@ REFUSED = "WorkMail refuses the export"
 OVER = "The export lasts longer than CloudFormation waits"
 TOO_SOON = "The mailbox was exported in the last 24 hours, and that export cannot stand in"
 FAILED = "An export fails"
+ENABLED_AGAIN = "The mailbox is enabled again during its export"
+NOT_STORED = "The export is complete, and its archive is not in the bucket"
 REMOVALS = {
     REFUSED: "Correct the bucket, key or role of the `MailboxExport`, deploy, then delete again.",
     OVER: "Delete again: it continues with the same export.",
     TOO_SOON: "Delete again after that time. An export stands in if it went to the same bucket, "
     "began after the mailbox was last enabled, and is not older than `maximum_age`.",
     FAILED: "Correct what WorkMail names, then delete again.",
+    ENABLED_AGAIN: "Delete again 24 hours after the export began.",
+    NOT_STORED: "Restore the archive, or delete again 24 hours after the export began: then "
+    "WorkMail exports the mailbox again.",
 }
 
 
-def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
-    """The message of each removal. One stack is deleted again and again."""
+def collect_removals(local_aws: LocalAws, folder: Path, *, rare: bool) -> dict[str, str]:
+    """The message of each removal, `rare` ones too. One stack is deleted again and again."""
     organization = local_aws.workmail.add_organization(uuid4().hex[:12], domain="example.com")
     organization.add_user("alice", entity_id=ALICE)
-    exports = local_aws.workmail.exports
+    workmail, exports = local_aws.workmail, local_aws.workmail.exports
     pipeline = Pipeline(local_aws, folder, f"Removals{uuid4().hex[:12]}")
     lines: dict[str, str] = {}
 
-    def fail_to_destroy(title: str) -> None:
+    def fail_to_destroy(title: str, meanwhile: Callable[[], object] | None = None) -> None:
+        """`meanwhile` is done during the export, which is held until then."""
+        pipeline.begin_to_destroy()
+        if meanwhile:
+            wait_until(lambda: bool(exports.jobs))
+            meanwhile()
+            exports.release()
         with pytest.raises(StackFailed) as failed:
-            pipeline.destroy()
+            pipeline.finish_destroying()
         # Only the function's reason has a log group: what it needs is kept, which fails too.
         lines[title] = readable([each for each in failed.value.reasons if "[log group" in each][-1])
         assert states(organization)["alice"] == "ENABLED"
 
     pipeline.deploy(exported(organization, "alice", timeout=12, service_timeout=60))
     try:
-        fault("StartMailboxExportJob", "InvalidParameterException")(
-            local_aws.workmail, organization
-        )
+        fault("StartMailboxExportJob", "InvalidParameterException")(workmail, organization)
         fail_to_destroy(REFUSED)
-        local_aws.workmail.faults.clear()
+        workmail.faults.clear()
         exports.hold()
         fail_to_destroy(OVER)
         exports.cancel(organization.organization_id, exports.jobs[-1].job_id)
@@ -506,16 +581,36 @@ def collect_removals(local_aws: LocalAws, folder: Path) -> dict[str, str]:
         exports.reset()
         exports.fail_next("what WorkMail says")
         fail_to_destroy(FAILED)
+        if rare:
+            exports.reset()
+            exports.hold()
+            enabled_again = partial(enabled("alice", "alice@example.com"), workmail, organization)
+            fail_to_destroy(ENABLED_AGAIN, enabled_again)
+            exports.reset()
+            exports.hold()
+            fail_to_destroy(NOT_STORED, lambda: lose_archive(exports.jobs[-1]))
     finally:
         exports.reset()
-        local_aws.workmail.faults.clear()
+        workmail.faults.clear()
         pipeline.destroy()
         exports.reset()
     return lines
 
 
+def lose_archive(job: ExportJob) -> None:
+    job.write = lambda archive: None
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the condition did not become true")
+
+
 def removal_chapters(lines: dict[str, str]) -> list[str]:
-    return [f"### {title}\n\n> {lines[title]}\n\n{REMOVALS[title]}\n" for title in REMOVALS]
+    return [f"### {title}\n\n> {lines[title]}\n\n{REMOVALS[title]}\n" for title in lines]
 
 
 def readable(reason: str) -> str:
@@ -526,6 +621,8 @@ def readable(reason: str) -> str:
     reason = re.sub(r"job [0-9a-f-]{36}", "job 5f0c3a8e-...", reason)
     reason = re.sub(r"removals[0-9a-z-]+", "the-bucket", reason)
     reason = re.sub(r"Declared\w+ of stack [\w-]+", "Alice of stack Other", reason)
+    # A function with a short timeout has waited as long as it could.
+    reason = re.sub(r"waited [0-9]{1,2} s", "waited ... s", reason)
     reason = re.sub(r"at [0-9]+ %", "at 38 %", reason)
     reason = re.sub(r"20[0-9-]{8} [0-9:]{5} UTC", "2026-12-01 09:30 UTC", reason)
     return re.sub(r"\[log group .*, log stream .*\]$", "[log group ..., log stream ...]", reason)
@@ -558,6 +655,7 @@ how long each step takes.
 """
 ENTITIES_AT_ONCE = "\n## Users, groups and resources: at once\n\n"
 ENTITIES_LATER = "\n## Users, groups and resources: after waiting\n\n"
+UPDATING = "\n## Updates: at once\n\n"
 AT_SYNTH = """
 ## At synth
 
@@ -577,13 +675,13 @@ def test_messages_that_come_at_once_are_documented(local_aws: LocalAws, tmp_path
 
 def test_messages_of_failed_exports_are_documented(local_aws: LocalAws, tmp_path: Path) -> None:
     written = DOCUMENT.read_text()
-    for text in removal_chapters(collect_removals(local_aws, tmp_path)):
+    for text in removal_chapters(collect_removals(local_aws, tmp_path, rare=False)):
         assert text in written
 
 
 @pytest.mark.long
 def test_all_messages_are_documented(local_aws: LocalAws, tmp_path: Path) -> None:
-    lines = collect(local_aws, tmp_path, fails_at_once(REGISTRATIONS + ENTITIES))
+    lines = collect(local_aws, tmp_path, fails_at_once(REGISTRATIONS + ENTITIES) + UPDATES)
     local_aws.workmail.behaviour = Behaviour(settle_delay=3600)
     lines |= collect(local_aws, tmp_path, waits(REGISTRATIONS + ENTITIES))
     document = (
@@ -593,11 +691,13 @@ def test_all_messages_are_documented(local_aws: LocalAws, tmp_path: Path) -> Non
         + REGISTRATIONS_LATER
         + "\n".join(chapters(waits(REGISTRATIONS), lines))
         + REMOVING
-        + "\n".join(removal_chapters(collect_removals(local_aws, tmp_path)))
+        + "\n".join(removal_chapters(collect_removals(local_aws, tmp_path, rare=True)))
         + ENTITIES_AT_ONCE
         + "\n".join(chapters(fails_at_once(ENTITIES), lines))
         + ENTITIES_LATER
         + "\n".join(chapters(waits(ENTITIES), lines))
+        + UPDATING
+        + "\n".join(chapters(UPDATES, lines))
         + AT_SYNTH
     )
     if os.environ.get("WRITE_DOCUMENTS"):
