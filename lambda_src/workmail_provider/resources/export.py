@@ -172,8 +172,9 @@ class ExportBeforeRemoval:
         if archive is None:
             raise NotReady(
                 STATE_CHANGED,
-                f"{self._entity} stays enabled: export job {job.job_id} is complete, but there is "
-                f"no object with a size at {job.location}: look there, then delete again",
+                f"{self._entity} stays enabled: export job {job.job_id} is complete, but has no "
+                "object with a size: restore it, or delete again 24 hours after the export began "
+                f"({job.location})",
             )
         return archive
 

@@ -401,7 +401,7 @@ class _Deregistration:
         if self._exported and is_outdated(self._exported, entity):
             raise RequestFailed(
                 f"{entity} was enabled again after its export began, it stays enabled: delete "
-                "again to export it again"
+                "again 24 hours after that, then it is exported again"
             )
         self._log("deregister", "the registration was removed")
         self._organization.deregister(entity)
