@@ -30,11 +30,14 @@ class EntityDirectory:
         try:
             created = self._call(self._kind.create_operation, Name=self._name, **attributes)
         except ServiceError as error:
-            if error.code == "NameAvailabilityException" and self._exists_now():
+            if error.code != "NameAvailabilityException":
+                raise self._explained(error, self._name) from error
+            user = self._user_of_name()
+            if user and user.entity_type is self._kind.entity_type:
                 raise NotReady(
                     ENTITY_VISIBLE, f"{self._declared} was created in the meantime: deploy again"
                 ) from error
-            raise self._explained(error, self._name) from error
+            raise self._name_in_use(user) from error
         return str(created[self._kind.id_name])
 
     def update(self, entity: Entity, attributes: Mapping[str, Any]) -> None:
@@ -94,7 +97,7 @@ class EntityDirectory:
         entity = f"{self._kind.word} {name} of {self._organization.name}"
         match error.code:
             case "NameAvailabilityException":
-                return self._name_in_use()
+                return self._name_in_use(self._user_of_name())
             case "ReservedNameException":
                 # The declared name: a resource that is to be renamed has another one.
                 return RequestFailed(
@@ -125,9 +128,8 @@ class EntityDirectory:
                 )
         return RequestFailed(unexpected(error, entity))
 
-    def _name_in_use(self) -> ProviderError:
-        """By another kind, or by one that WorkMail does not show yet or not any more."""
-        user = self._user_of_name()
+    def _name_in_use(self, user: Entity | None) -> ProviderError:
+        """None is an entity that WorkMail does not show yet, or not any more."""
         if user:
             return RequestFailed(
                 f"the name of {self._declared} is in use by {user}: declare another"
@@ -137,10 +139,6 @@ class EntityDirectory:
             f"the name of {self._declared} is already in use, but no matching entity was found: "
             "declare another",
         )
-
-    def _exists_now(self) -> bool:
-        user = self._user_of_name()
-        return user is not None and user.entity_type is self._kind.entity_type
 
     def _user_of_name(self) -> Entity | None:
         """The entity with the declared name, not one with it as an address or an id."""
