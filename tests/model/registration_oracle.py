@@ -180,7 +180,7 @@ class RegistrationOracle:
         event = run.event
         is_own = _physical_id(entity) == event.physical_id
         if operation == "UpdatePrimaryEmailAddress":
-            if not is_own and not event.rolls_back:
+            if not is_own and not (event.rolls_back and event.request_type == "Update"):
                 self.violate(f"{entity.name} has another address: {event}")
         elif is_own and not _email_changed(event):
             self.violate(f"{entity.name} was disabled outside: {event}")

@@ -32,6 +32,15 @@ def stack_operation(invocation: Invocation) -> StackOperation:
     return _stack(invocation, invocation.request.stack_id).operation()
 
 
+def restores(invocation: Invocation) -> bool:
+    """Whether this is an Update of a rollback, which declares what the stack had before.
+
+    A Create that Lambda delivers again while the stack rolls back restores nothing. Raises
+    RequestFailed.
+    """
+    return invocation.request.request_type == "Update" and stack_operation(invocation).rolls_back
+
+
 def status_if_over(invocation: Invocation) -> str | None:
     """The status of the request's stack, if CloudFormation waits for nothing of it any more.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workmail_provider.budgets import ENTITY_VISIBLE
-from workmail_provider.cloudformation.ownership import stack_operation
+from workmail_provider.cloudformation.ownership import restores
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.errors import NotReady, RequestFailed, shown
 from workmail_provider.resources import declarations
@@ -108,7 +108,7 @@ class _Convergence:
     def _may_change_found(self, entity: Entity) -> bool:
         """Only an Update of this very list removes members: a rollback restores them."""
         is_own = self._physical_id(entity) == self._invocation.request.physical_resource_id
-        return is_own or stack_operation(self._invocation).rolls_back
+        return is_own or restores(self._invocation)
 
     def _physical_id(self, entity: Entity) -> str:
         return f"{EntityPhysicalId.of(self._kind, entity)}/{self._list_kind.plural}"
@@ -125,7 +125,7 @@ class _Convergence:
 
     def _ignore_in_rollback(self, found: Entity | None, name: str) -> None:
         """A rollback ends without an entity that no longer exists; otherwise it is an error."""
-        if stack_operation(self._invocation).rolls_back:
+        if restores(self._invocation):
             self._log("ignore", f"{name} no longer exists, and the stack rolls back")
         elif found:
             raise RequestFailed(

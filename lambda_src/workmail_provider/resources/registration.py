@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from workmail_provider.budgets import ENTITY_VISIBLE, SERVICE_RECOVERED, STATE_CHANGED
-from workmail_provider.cloudformation.ownership import Ownership, stack_operation
+from workmail_provider.cloudformation.ownership import Ownership, restores, stack_operation
 from workmail_provider.cloudformation.request import Invocation, Outcome
 from workmail_provider.cloudformation.response import NEVER_CREATED
 from workmail_provider.errors import BudgetSpent, NotReady, ProviderError, RequestFailed, shown
@@ -206,10 +206,9 @@ class _Convergence:
     def _may_change_found(self, entity: Entity) -> bool:
         """Whether an address or alias that was found may be replaced or removed.
 
-        Only in an Update of this very entity: a rollback restores what was declared. A rollback
-        itself declares what the stack had before.
+        Only in an Update of this very entity: a rollback restores what was declared.
         """
-        return self._is_own(entity) or stack_operation(self._invocation).rolls_back
+        return self._is_own(entity) or restores(self._invocation)
 
     def _email_or_revision_changed(self) -> bool:
         """Whether this Update changes what the registration declares, not only an option."""

@@ -126,6 +126,15 @@ def test_only_an_update_of_the_same_entity_removes_aliases(
     assert "a@example.com" in harness.alice.aliases
 
 
+def test_a_create_that_comes_again_in_a_rollback_removes_no_alias(harness: AliasHarness) -> None:
+    harness.alice.aliases = ["0@example.com"]
+    harness.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    assert "has 1 aliases that are" in failed(
+        harness.send("Create", RemoveOtherAliases="true", **A)
+    )
+    assert harness.alice.aliases == ["0@example.com"]
+
+
 def test_a_rollback_removes_no_alias(harness: AliasHarness) -> None:
     harness.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
     succeeded(harness.declare())

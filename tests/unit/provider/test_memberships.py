@@ -103,6 +103,9 @@ class TestMembers:
             assert response["PhysicalResourceId"] == (before or NEVER_CREATED)
             assert harness.team.members == [harness.alice.entity_id]
         harness.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        # Lambda may deliver a Create again.
+        assert "declare them, and remove them" in failed(harness.members("bob"))
+        assert harness.team.members == [harness.alice.entity_id]
         succeeded(harness.members("bob", own=own))
         assert harness.team.members == [harness.bob.entity_id]
 
