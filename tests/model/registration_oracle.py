@@ -330,7 +330,10 @@ class RegistrationOracle:
         if not registered:
             return {NEVER_CREATED}
         entity = self._organization.entities[registered[-1]]
-        email = entity.registration.email or ""
+        email, enabled_at = entity.registration.email or "", entity.registration.enabled_at or 0.0
+        if not run.event.declared.adopt_existing and enabled_at < run.began_at:
+            # Not by this Create, if it has seen that.
+            return {NEVER_CREATED, _physical_id(entity)}
         # Enabled with another address meanwhile: not by this Create.
         if entity.state != "ENABLED" or email.casefold() == run.event.declared.email.casefold():
             return {_physical_id(entity)}

@@ -185,6 +185,8 @@ class _Convergence:
             return
         ownership = _ownership(self._invocation, entity)
         if ownership.is_managed_elsewhere():
+            # Not enabled by this invocation: a Delete must not disable it.
+            self._invocation.set_physical_id(NEVER_CREATED)
             raise RequestFailed(
                 f"{entity} is already enabled, {ownership.manager()}, and adopt_existing is False: "
                 "set it to True to adopt the entity"

@@ -317,6 +317,24 @@ class TestAnotherAddress:
             "old@example.com",
         )
 
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_the_delete_of_a_create_that_may_not_adopt_changes_nothing(
+        self, harness: FunctionHarness, fails: bool
+    ) -> None:
+        """The entity was enabled before the deployment, and read as disabled at first."""
+        harness.workmail.behaviour = Behaviour(
+            settle_delay=3630, register_enabled_same_address_fails=fails
+        )
+        harness.enable("alice", "alice@example.com", ago=3600)
+        response = harness.send("Create", AdoptExisting="false")
+        assert harness.workmail.calls.of("RegisterToWorkMail")
+        assert "adopt_existing is False" in failed(response)
+        assert response["PhysicalResourceId"] == NEVER_CREATED
+        # Without rollback, the stack is deleted later.
+        harness.stack.status = "DELETE_IN_PROGRESS"
+        succeeded(harness.send("Delete", response["PhysicalResourceId"]))
+        assert harness.alice.state == "ENABLED"
+
     @pytest.mark.parametrize("fails", [False, True])
     def test_a_declared_address_that_shows_late_is_waited_for(
         self, harness: FunctionHarness, fails: bool
