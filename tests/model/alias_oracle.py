@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from local_aws.workmail import Entity, Organization
 from tests.model.function import Run, may_remove
+from tests.support.lambda_fakes import ORGANIZATION_ID
 
 ALIAS_CHANGES = ("CreateAlias", "DeleteAlias")
 
@@ -46,8 +47,9 @@ class AliasOracle:
         if declared is None:
             return False
         owners = [self._organization.owner_of(alias) for alias in declared]
-        # A Create refuses an entity with undeclared aliases.
-        if run.event.request_type == "Create" and run.event.declared.remove_other_aliases:
+        # Only an Update of the same entity removes undeclared aliases.
+        is_own = run.event.physical_id == f"{ORGANIZATION_ID}/{entity.entity_id}"
+        if run.event.declared.remove_other_aliases and not is_own:
             return True
         # It may be disabled, and WorkMail does not show that.
         is_settled = run.found[entity.entity_id].is_settled
