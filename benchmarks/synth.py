@@ -23,7 +23,7 @@ _LARGEST_STACK = 450
 
 
 def section(quick: bool) -> report.Section:
-    rounds = 1 if quick else 3
+    rounds = 1 if quick else 5
     rows = []
     with tempfile.TemporaryDirectory() as name:
         asset = assemble(Path(name, "asset"))
