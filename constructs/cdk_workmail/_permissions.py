@@ -154,8 +154,8 @@ class StackPermissions(Construct):
         And one for each permission, which never changes: a resource that needs a permission no
         longer is updated before it is deleted, and can still delete its aliases, for example.
 
-        It depends on the announcement of the stack, which so is created before everything that is
-        declared in the organization, and deleted after it.
+        It depends on the announcement of the stack, so that the announcement is created before
+        everything that is declared in the organization, and deleted after it.
         """
         key = (permission.id, organization_id, region)
         if key not in self._by_organization:
@@ -448,7 +448,7 @@ class NestedStackPermissions(Construct):
 
 
 def depend(resource: CfnResource, policy: CfnResource | None) -> None:
-    """What the permissions say that a declaration depends on."""
+    """The resource depends on what the permissions name, if they name anything."""
     if policy:
         resource.add_resource_dependency(policy)
 
