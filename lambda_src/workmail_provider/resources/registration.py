@@ -208,7 +208,7 @@ class _Convergence:
     def _may_change_found(self, entity: Entity) -> bool:
         """Whether an address or alias that was found may be replaced or removed.
 
-        Only in an Update of this very entity: a rollback restores what was declared.
+        In an Update of this very entity, which a rollback can undo, and in that rollback.
         """
         return self._is_own(entity) or restores(self._invocation)
 
